@@ -1,0 +1,43 @@
+import type { Contender } from '../contender.ts';
+import type { LoadOrder } from './load.ts';
+
+/** What the driver asks of a server process or a client process. */
+export type Order =
+  | { readonly do: 'connect'; readonly address: string }
+  | { readonly do: 'load'; readonly load: LoadOrder }
+  | { readonly do: 'cpu' };
+
+/** A process's answer to an order; the first, unasked, says that it is up. */
+export type Answer = { readonly value: unknown } | { readonly error: string };
+
+/** Loads a contender by the URL of its module. */
+export async function loadContender(url: string): Promise<Contender> {
+  const module = (await import(url)) as { contender?: Contender };
+  if (module.contender === undefined) throw new Error(`No contender is exported by ${url}`);
+  return module.contender;
+}
+
+/** Answers the driver's orders, one after the other; ends the process when the driver is gone. */
+export async function obey(
+  start: () => Promise<unknown>,
+  onOrder: (order: Order) => Promise<unknown>,
+): Promise<void> {
+  const answer = async (make: () => Promise<unknown>): Promise<void> => {
+    let message: Answer;
+    try {
+      message = { value: await make() };
+    } catch (error) {
+      message = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    }
+    process.send?.(message);
+  };
+  process.on('disconnect', () => process.exit());
+  process.on('message', (order: Order) => void answer(() => onOrder(order)));
+  await answer(start);
+}
+
+/** Processor time of this process so far, user and system. */
+export function cpuUs(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}

@@ -1,0 +1,98 @@
+/**
+ * Compares holdfast with a hand-written floor and with other ways to make calls: client and server
+ * in separate processes over 127.0.0.1, each bound to a core of its own where that can be done, all
+ * contenders interleaved in short slices over several rounds.
+ *
+ * Usage, after `npm run build && tsc -p bench`:
+ *
+ *     node .bench/run.js [options]
+ *
+ *     --rounds N       rounds that count, after one to warm up (default 9)
+ *     --slice-ms N     length of a contender's slice of each workload (default 300)
+ *     --only A,B       only these contenders; without the floor there are no ratios
+ *     --workloads A,B  only these of sequential, outstanding-64, outstanding-1000, bytes-64k
+ *     --with FILE      one more contender, a module that exports `contender`, named after its file;
+ *                      may be repeated
+ *     --json FILE      also write the figures to FILE
+ */
+import { writeFile } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { sumUp } from './harness/figures.ts';
+import { describeMachine, machineLine, tables } from './harness/report.ts';
+import { type Entry, runRounds } from './harness/rounds.ts';
+import { workloads } from './harness/workloads.ts';
+
+const ownContenders = ['floor', 'ws-msgpackr', 'holdfast'];
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '9' },
+    'slice-ms': { type: 'string', default: '300' },
+    only: { type: 'string' },
+    workloads: { type: 'string' },
+    with: { type: 'string', multiple: true, default: [] },
+    json: { type: 'string' },
+  },
+});
+
+function count(option: 'rounds' | 'slice-ms'): number {
+  const value = Number(options[option]);
+  if (!Number.isInteger(value) || value < 1) {
+    throw new RangeError(`--${option} must be a whole number above 0, not ${options[option]}`);
+  }
+  return value;
+}
+
+/** The items that a comma-separated option names, or all of them. */
+function choose<T extends { readonly name: string }>(
+  option: 'only' | 'workloads',
+  all: readonly T[],
+): readonly T[] {
+  return (
+    options[option]?.split(',').map((wanted) => {
+      const item = all.find(({ name }) => name === wanted);
+      if (item !== undefined) return item;
+      const known = all.map(({ name }) => name).join(', ');
+      throw new RangeError(`--${option} must be some of ${known}, not ${wanted}`);
+    }) ?? all
+  );
+}
+
+const entries: Entry[] = [
+  ...ownContenders.map((name) => ({
+    name,
+    url: new URL(`./contenders/${name}.js`, import.meta.url).href,
+  })),
+  ...options.with.map((file) => ({
+    name: basename(file, extname(file)),
+    url: pathToFileURL(file).href,
+  })),
+];
+
+const rounds = count('rounds');
+const sliceMs = count('slice-ms');
+const chosenEntries = choose('only', entries);
+const chosenWorkloads = choose('workloads', workloads);
+const machine = describeMachine();
+const progress = process.stderr.isTTY ? process.stderr : undefined;
+
+console.log(machineLine(machine));
+console.log(`${rounds} rounds, slices of ${sliceMs} ms: median over the rounds [lowest..highest]`);
+console.log('share of floor: the floor is 1.00, higher is better in latency columns too\n');
+
+const slices = await runRounds(chosenEntries, chosenWorkloads, {
+  rounds,
+  sliceMs,
+  onRound: (round) =>
+    progress?.write(round < 0 ? 'warming up' : `\rround ${round + 1} of ${rounds} `),
+});
+progress?.write('\r\x1b[K');
+
+const figures = sumUp(slices);
+console.log(tables(figures));
+if (options.json !== undefined) {
+  const report = { machine, rounds, sliceMs, workloads: figures };
+  await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
+}

@@ -1,0 +1,111 @@
+import type { AttemptRecord } from '../errors.ts';
+import type { EncodedCall } from '../protocols/protocol.ts';
+import type { Alarm, Due } from '../retry/timer-wheel.ts';
+import type { ReplaySetting } from '../verbs/safety.ts';
+import type { ClientLink } from './client-link.ts';
+import type { VerbUse } from './verb-use.ts';
+
+/** Who is told that a call's deadline has passed. */
+export interface Deadlines {
+  onDeadline(call: Call): void;
+}
+
+/** What only some calls have. */
+export interface CallExtras {
+  readonly signal?: AbortSignal | undefined;
+  onAbort?: (() => void) | undefined;
+  attemptAlarm?: Alarm | undefined;
+  readonly attemptTimeoutMs: number;
+}
+
+/**
+ * One invocation by the application, from `client.call` until it settles. It is on the wheel for
+ * its deadline, in the table under its number, and either waits in the queue or is on a link.
+ */
+export class Call implements Due, EncodedCall {
+  readonly number: number;
+  readonly verb: VerbUse;
+  readonly setting: ReplaySetting;
+  /** When it was made and when it must have settled, on the client's clock. */
+  readonly madeAt: number;
+  readonly deadlineAt: number;
+
+  /** The encoded call; it is sent as often as needed. */
+  buffer: Buffer;
+  start: number;
+  end: number;
+  body: Uint8Array | undefined;
+
+  /** Attempts so far, and how many of them may have run. */
+  attempts = 0;
+  ambiguousAttempts = 0;
+  refusals = 0;
+  /** When the first attempt that may have run was sent. */
+  firstSentAt = 0;
+  sentAt = 0;
+  /** The link of the current attempt, and the attempt's interval in that link's output. */
+  link: ClientLink | undefined;
+  sentFrom = 0;
+  sentTo = 0;
+  isQueued = false;
+  isSettled = false;
+  extras: CallExtras | undefined;
+  history: AttemptRecord[] | undefined;
+
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+
+  dueAt = 0;
+  wheelNext: Due | undefined;
+  wheelPrevious: Due | undefined;
+  readonly #deadlines: Deadlines;
+
+  constructor(
+    deadlines: Deadlines,
+    number: number,
+    verb: VerbUse,
+    setting: ReplaySetting,
+    encoded: EncodedCall,
+    madeAt: number,
+    deadlineAt: number,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#deadlines = deadlines;
+    this.number = number;
+    this.verb = verb;
+    this.setting = setting;
+    this.madeAt = madeAt;
+    this.deadlineAt = deadlineAt;
+    this.buffer = encoded.buffer;
+    this.start = encoded.start;
+    this.end = encoded.end;
+    this.body = encoded.body;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  /** Bytes that the call holds until it settles. */
+  get byteLength(): number {
+    return this.end - this.start + (this.body === undefined ? 0 : this.body.byteLength);
+  }
+
+  /** True when an attempt may have run. */
+  get mayHaveRun(): boolean {
+    return this.ambiguousAttempts > 0;
+  }
+
+  /**
+   * Gives the header memory of its own. The memory of an earlier attempt may still be on its way
+   * out on another link, and what differs from attempt to attempt is written into the header.
+   */
+  renewHeader(): void {
+    this.buffer = Buffer.from(this.buffer.subarray(this.start, this.end));
+    this.end -= this.start;
+    this.start = 0;
+  }
+
+  onDue(): void {
+    this.#deadlines.onDeadline(this);
+  }
+}

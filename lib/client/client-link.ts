@@ -1,0 +1,312 @@
+import { HoldfastError, type RemoteFailure } from '../errors.ts';
+import { closeTimeoutMs } from '../link/limits.ts';
+import { Outbox, writeBytes } from '../link/outbox.ts';
+import { Probe } from '../link/probe.ts';
+import type { Channel, ChannelUser } from '../media/medium.ts';
+import type {
+  ClientSink,
+  ClientWire,
+  Protocol,
+  Refusal,
+  ServerHello,
+} from '../protocols/protocol.ts';
+import type { IdleLife } from '../retry/idle-life.ts';
+import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
+import type { Call } from './call.ts';
+import type { ResolvedClientOptions } from './options.ts';
+import { ServerTable } from './verb-use.ts';
+
+/** Who owns a link: it gives the calls and takes what becomes of them. */
+export interface LinkOwner {
+  /** How many calls wait to be sent. */
+  readonly waiting: number;
+  /** True when one of the waiting calls must not be repeated. */
+  hasUnsafeWaiting(): boolean;
+  /** The next call, stamped for this link; undefined when none waits that it can carry. */
+  nextCall(link: ClientLink): Call | undefined;
+  /** The link may have room again: pump it soon. */
+  schedule(): void;
+  onUp(link: ClientLink): void;
+  onReply(link: ClientLink, number: number, value: unknown): void;
+  onUndecodable(link: ClientLink, number: number, error: HoldfastError): void;
+  onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void;
+  onRefused(link: ClientLink, number: number, refusal: Refusal): void;
+  onDraining(link: ClientLink, timeLeftMs: number): void;
+  /** The last thing that is heard of a link; `cause` is undefined after an orderly end. */
+  onLost(link: ClientLink, cause: Error | undefined): void;
+}
+
+/** What every link of a client shares. */
+export interface LinkContext {
+  readonly owner: LinkOwner;
+  readonly options: ResolvedClientOptions;
+  readonly protocol: Protocol;
+  readonly session: Uint8Array;
+  readonly idleLife: IdleLife;
+}
+
+/**
+ * One live connection of a client: a channel, the protocol on it, the calls in flight. It notices
+ * death by always reading, by a look or a ping before a write, and by heartbeats while calls wait.
+ */
+export class ClientLink implements ChannelUser, ClientSink {
+  readonly label: string;
+  readonly outbox: Outbox;
+  table: ServerTable = new ServerTable([]);
+  /** Largest message that the server takes. */
+  maxFrameBytes = 0;
+  /** Calls that were sent on this link and wait for their answer. */
+  inFlight = 0;
+  /** The server has answered a call: the link has proved useful. */
+  isUseful = false;
+  isDraining = false;
+  #isUp = false;
+  #isGone = false;
+  #cause: Error | undefined;
+  readonly #channel: Channel;
+  readonly #wire: ClientWire;
+  readonly #context: LinkContext;
+  readonly #probe: Probe;
+  readonly #alarm: Alarm;
+  #maxCalls = 0;
+  #heardBytes = 0;
+  #heardAt: number;
+  #probedAt = 0;
+  /** How long the link had been silent when it was last written to; 0 once it has answered. */
+  #silenceMs = 0;
+  /** The ping whose answer is awaited; 0 if none is. */
+  #pingToken = 0;
+  #lastToken = 0;
+  /** Calls wait for the answer to the ping. */
+  #isVerifying = false;
+  #writtenBytes = 0;
+
+  constructor(channel: Channel, label: string, context: LinkContext) {
+    const { clock, maxFrameBytes } = context.options;
+    this.label = label;
+    this.#channel = channel;
+    this.#context = context;
+    this.#heardAt = clock.now();
+    this.outbox = new Outbox(channel, () => this.pump());
+    this.#probe = new Probe(
+      clock,
+      () => this.#heardBytes,
+      () => this.#onProbed(),
+    );
+    this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
+    this.#wire = context.protocol.clientWire(this, { session: context.session, maxFrameBytes });
+    channel.start(this);
+    this.outbox.pushAll(this.#wire.greeting);
+    this.outbox.flush();
+  }
+
+  /** True when calls may be sent, now or as soon as there is room. */
+  get isOpen(): boolean {
+    return this.#isUp && !this.isDraining && !this.#isGone;
+  }
+
+  /**
+   * Sends what waits: first the look, then the ping if a call needs it, then as many calls as the
+   * link takes. Called when something waits, when a write is through, when room has come.
+   */
+  pump(): void {
+    if (this.#isGone || this.outbox.writing) return;
+    const { owner, options } = this.#context;
+    const mayCall = this.isOpen && owner.waiting > 0 && this.inFlight < this.#maxCalls;
+    if (!mayCall || this.#probe.running || this.#isVerifying) {
+      this.outbox.flush();
+      return;
+    }
+    const now = options.clock.now();
+    if (now - Math.max(this.#heardAt, this.#probedAt) > options.probeAfterMs) this.#probe.start();
+    else this.#send(now);
+  }
+
+  /** Nobody waits for this call any more; the server is told. */
+  cancel(number: number): void {
+    this.settled();
+    if (this.#isGone) return;
+    this.outbox.pushAll(this.#wire.cancel(number));
+    this.outbox.flush();
+  }
+
+  /** One call less is in flight; a draining link ends with the last of them. */
+  settled(): void {
+    this.inFlight--;
+    if (this.isDraining && this.inFlight === 0) this.close();
+  }
+
+  /** Sends what is in the outbox, then ends; the far side must end soon too. */
+  close(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#probe.stop();
+    this.#channel.close();
+    this.#alarm.set(this.#context.options.clock.now() + closeTimeoutMs);
+  }
+
+  /** Ends now, because of `cause`. */
+  destroy(cause: Error | undefined): void {
+    this.#isGone = true;
+    this.#cause ??= cause;
+    this.#probe.stop();
+    this.#wire.stop();
+    this.#channel.destroy();
+  }
+
+  onBytes(chunk: Buffer): void {
+    const { owner, options, idleLife } = this.#context;
+    this.#heardBytes += chunk.length;
+    this.#heardAt = options.clock.now();
+    if (this.#silenceMs > 0) {
+      idleLife.lived(this.#silenceMs);
+      this.#silenceMs = 0;
+    }
+    try {
+      this.#wire.receive(chunk);
+    } catch (error) {
+      this.destroy(error as Error);
+      return;
+    }
+    if (owner.waiting > 0) owner.schedule();
+  }
+
+  readInto(): Buffer | undefined {
+    return this.#wire.readInto();
+  }
+
+  onClosed(cause: Error | undefined): void {
+    const { owner, options, idleLife } = this.#context;
+    this.#alarm.clear();
+    this.#probe.stop();
+    this.outbox.close();
+    if (!this.#isGone && this.#isUp) {
+      const silentMs = options.clock.now() - this.#heardAt;
+      idleLife.died(this.inFlight > 0 || this.#isVerifying ? this.#silenceMs : silentMs);
+    }
+    this.#isGone = true;
+    owner.onLost(this, this.#cause ?? cause);
+  }
+
+  onHello(hello: ServerHello): void {
+    const { owner, protocol } = this.#context;
+    this.table = new ServerTable(hello.verbs);
+    this.maxFrameBytes = hello.maxFrameBytes;
+    this.#maxCalls = Math.min(hello.maxCalls, protocol.maxInFlight);
+    this.#isUp = true;
+    owner.onUp(this);
+  }
+
+  onReply(number: number, value: unknown): void {
+    this.isUseful = true;
+    this.#context.owner.onReply(this, number, value);
+  }
+
+  onUndecodable(number: number, error: HoldfastError): void {
+    this.#context.owner.onUndecodable(this, number, error);
+  }
+
+  onRemoteError(number: number, failure: RemoteFailure): void {
+    this.isUseful = true;
+    this.#context.owner.onRemoteError(this, number, failure);
+  }
+
+  onRefused(number: number, refusal: Refusal): void {
+    this.#context.owner.onRefused(this, number, refusal);
+  }
+
+  onPing(token: number): void {
+    if (this.#isGone) return;
+    this.outbox.pushAll(this.#wire.pong(token));
+    this.outbox.flush();
+  }
+
+  onPong(token: number): void {
+    if (token !== this.#pingToken) {
+      throw new HoldfastError('ERR_HOLDFAST_PROTOCOL', `PONG ${token} answers no ping`);
+    }
+    this.#pingToken = 0;
+    if (!this.#isVerifying) return;
+    this.#isVerifying = false;
+    this.#probedAt = this.#heardAt;
+    this.pump();
+  }
+
+  onDrain(timeLeftMs: number): void {
+    this.isDraining = true;
+    this.#context.owner.onDraining(this, timeLeftMs);
+    if (this.inFlight === 0) this.close();
+  }
+
+  onFault(error: HoldfastError): void {
+    this.destroy(error);
+  }
+
+  #onProbed(): void {
+    const now = this.#context.options.clock.now();
+    this.#probedAt = now;
+    if (this.outbox.writing || this.#channel.dead) return;
+    this.#send(now);
+  }
+
+  /** The last thing before the write, in the same turn. */
+  #send(now: number): void {
+    const { owner, options, idleLife } = this.#context;
+    if (this.#channel.dead) return;
+    const silentMs = now - this.#heardAt;
+    const verifyAfterMs = idleLife.verifyAfterMs(options.verifyAfterMs);
+    if (this.inFlight === 0) this.#silenceMs = silentMs;
+    if (silentMs > verifyAfterMs && owner.hasUnsafeWaiting()) {
+      this.#isVerifying = true;
+      this.#ping(now);
+      return;
+    }
+    const outbox = this.outbox;
+    while (this.inFlight < this.#maxCalls && outbox.backlogBytes < writeBytes) {
+      const call = owner.nextCall(this);
+      if (call === undefined) break;
+      call.sentAt = now;
+      call.sentFrom = outbox.end;
+      outbox.push(call.buffer, call.start, call.end);
+      if (call.body !== undefined) outbox.pushAll(call.body);
+      call.sentTo = outbox.end;
+      this.inFlight++;
+    }
+    if (this.inFlight > 0 && !this.#alarm.isSet) this.#alarm.set(now + options.heartbeatMs);
+    outbox.flush();
+  }
+
+  #ping(now: number): void {
+    if (this.#pingToken === 0) {
+      this.#lastToken = (this.#lastToken % 0xffff_ffff) + 1;
+      this.#pingToken = this.#lastToken;
+      this.outbox.pushAll(this.#wire.ping(this.#pingToken));
+    }
+    this.#writtenBytes = this.outbox.writtenBytes;
+    this.outbox.flush();
+    this.#alarm.set(now + this.#context.options.heartbeatTimeoutMs);
+  }
+
+  /** Nothing was heard for a while, or nothing needs to be: the alarm runs only while calls wait. */
+  #onAlarm(): void {
+    if (this.#isGone) {
+      this.destroy(undefined);
+      return;
+    }
+    if (this.inFlight === 0 && !this.#isVerifying) return;
+    const { clock, heartbeatMs, heartbeatTimeoutMs } = this.#context.options;
+    const now = clock.now();
+    const silentMs = now - this.#heardAt;
+    if (this.#pingToken === 0 || silentMs < heartbeatTimeoutMs) {
+      if (silentMs >= heartbeatMs) this.#ping(now);
+      else this.#alarm.set(this.#heardAt + heartbeatMs);
+    } else if (this.outbox.writtenBytes !== this.#writtenBytes) {
+      // A long message is on its way and the ping waits behind it: progress is life too.
+      this.#ping(now);
+    } else {
+      this.#context.idleLife.died(this.#silenceMs);
+      const message = `Nothing was heard from ${this.label} for ${Math.round(silentMs)} ms, not even an answer to a ping`;
+      this.destroy(new HoldfastError('ERR_HOLDFAST_LOST', message));
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { frameBytes } from '../link/limits.ts';
+import type { BackoffBounds } from '../retry/backoff.ts';
+import {
+  type Check,
+  type Checks,
+  milliseconds,
+  ofType,
+  oneOf,
+  resolveOptions,
+  wholeNumber,
+} from '../util/check.ts';
+import { type Clock, systemClock } from '../util/clock.ts';
+import { type ReplaySetting, replaySettings } from '../verbs/safety.ts';
+
+/** How a client behaves. Everything has a default; durations are milliseconds. */
+export interface ClientOptions {
+  /** Deadline of a call over all attempts, dialling and waiting included. */
+  readonly timeoutMs?: number;
+  /** Bound of one attempt; after it the call counts as possibly executed. 0: none. */
+  readonly attemptTimeoutMs?: number;
+  /** How many attempts of one call may have run. Attempts that provably did not run are not counted. */
+  readonly maxAttempts?: number;
+  /** The loosest class that is sent again after it may have run; `never` switches replay off. */
+  readonly replay?: ReplaySetting;
+  /** An `idempotent` call is not repeated later than this after its first sending. */
+  readonly maxReplayAgeMs?: number;
+  /** A link that was silent for so long is looked at before it is written to. */
+  readonly probeAfterMs?: number;
+  /** A link that was silent for so long is pinged before a call that must not be repeated. */
+  readonly verifyAfterMs?: number;
+  /** Calls are outstanding and nothing was heard for so long: ping. */
+  readonly heartbeatMs?: number;
+  /** No sign of life for so long after a ping: the link is lost. */
+  readonly heartbeatTimeoutMs?: number;
+  /** One timer over look-up, connect and handshake together. */
+  readonly dialTimeoutMs?: number;
+  /** First bound of the delay between dials; it doubles from dial to dial. */
+  readonly reconnectBaseMs?: number;
+  /** Highest bound of the delay between dials. */
+  readonly reconnectCapMs?: number;
+  /** Dial at once and again after every loss, also with no call waiting. */
+  readonly eager?: boolean;
+  /** Largest message, in bytes, in both directions. */
+  readonly maxFrameBytes?: number;
+  /** Most calls that may be pending; one more fails at once. */
+  readonly maxCalls?: number;
+  /** Most bytes of inputs that may be pending; a call beyond that fails at once. */
+  readonly maxOutgoingBytes?: number;
+  /** Where time comes from. Default: the system's monotonic clock. */
+  readonly clock?: Clock;
+  /** Where chance comes from: numbers from 0 to below 1. Default: `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** {@link ClientOptions} with every default filled in. */
+export type ResolvedClientOptions = Readonly<Required<ClientOptions>>;
+
+/** The defaults of {@link ClientOptions}. */
+export const clientDefaults: ResolvedClientOptions = Object.freeze({
+  timeoutMs: 30_000,
+  attemptTimeoutMs: 0,
+  maxAttempts: 5,
+  replay: 'semi',
+  maxReplayAgeMs: 10_000,
+  probeAfterMs: 5,
+  verifyAfterMs: 15_000,
+  heartbeatMs: 5_000,
+  heartbeatTimeoutMs: 5_000,
+  dialTimeoutMs: 10_000,
+  reconnectBaseMs: 100,
+  reconnectCapMs: 10_000,
+  eager: false,
+  maxFrameBytes: 16 * 1024 * 1024,
+  maxCalls: 65_536,
+  maxOutgoingBytes: 64 * 1024 * 1024,
+  clock: systemClock,
+  random: Math.random,
+});
+
+const checks: Checks<ClientOptions> = {
+  timeoutMs: milliseconds(1),
+  attemptTimeoutMs: milliseconds(),
+  maxAttempts: wholeNumber(1, 255),
+  replay: oneOf(replaySettings),
+  maxReplayAgeMs: milliseconds(),
+  probeAfterMs: milliseconds(),
+  verifyAfterMs: milliseconds(),
+  heartbeatMs: milliseconds(1),
+  heartbeatTimeoutMs: milliseconds(1),
+  dialTimeoutMs: milliseconds(1),
+  reconnectBaseMs: milliseconds(1),
+  reconnectCapMs: milliseconds(1),
+  eager: ofType('boolean'),
+  maxFrameBytes: frameBytes,
+  maxCalls: wholeNumber(1, 1_000_000),
+  maxOutgoingBytes: wholeNumber(1),
+  clock: ofType('object'),
+  random: ofType('function'),
+};
+
+/** Checks and completes a client's options. */
+export function resolveClientOptions(given: ClientOptions | undefined): ResolvedClientOptions {
+  return resolveOptions('client option', given, clientDefaults, checks) as ResolvedClientOptions;
+}
+
+/** The bounds of the delay between dials. */
+export function reconnectBounds(options: ResolvedClientOptions): BackoffBounds {
+  return { baseMs: options.reconnectBaseMs, capMs: options.reconnectCapMs };
+}
+
+/** How one call differs from the client's way. */
+export interface CallOptions {
+  /** Deadline of this call over all attempts. */
+  readonly timeoutMs?: number;
+  /** Bound of one attempt. 0: none. */
+  readonly attemptTimeoutMs?: number;
+  /** Replay of this call. */
+  readonly replay?: ReplaySetting;
+  /** Cancels the call: it fails with `ERR_HOLDFAST_ABORTED`, and the handler's signal aborts. */
+  readonly signal?: AbortSignal;
+  /** For `once`: names the effect, so that calls of several clients count as one. */
+  readonly key?: string;
+}
+
+const signal: Check = (name, value) => {
+  ofType('object')(name, value);
+  ofType('function')(`${name}.addEventListener`, (value as AbortSignal).addEventListener);
+};
+
+const callChecks: Checks<CallOptions> = {
+  timeoutMs: milliseconds(1),
+  attemptTimeoutMs: milliseconds(),
+  replay: oneOf(replaySettings),
+  signal,
+  key: ofType('string'),
+};
+
+/** Checks a call's options. */
+export function resolveCallOptions(given: CallOptions): CallOptions {
+  return resolveOptions('call option', given, {}, callChecks);
+}

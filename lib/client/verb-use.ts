@@ -1,0 +1,57 @@
+import type { StandardSchema } from '../verbs/schema.ts';
+import { stricterRow, type VerbRow } from '../verbs/table.ts';
+
+/** A server's published table, ready for look-ups. */
+export class ServerTable {
+  readonly #byName = new Map<string, { readonly index: number; readonly row: VerbRow }>();
+
+  constructor(rows: readonly VerbRow[]) {
+    rows.forEach((row, index) => {
+      this.#byName.set(row.name, { index, row });
+    });
+  }
+
+  find(name: string): { readonly index: number; readonly row: VerbRow } | undefined {
+    return this.#byName.get(name);
+  }
+
+  names(): Iterable<string> {
+    return this.#byName.keys();
+  }
+}
+
+/** How a client uses one verb: its own row, the server's, and the stricter of the two. */
+export class VerbUse {
+  readonly name: string;
+  readonly input: StandardSchema | undefined;
+  readonly output: StandardSchema | undefined;
+  /** What holds: of the own row and the server's, where both are known, the stricter. */
+  row: VerbRow;
+  /** The verb's place in the table that was looked at last; -1 when it is not there. */
+  index = -1;
+  readonly #mine: VerbRow | undefined;
+  #table: ServerTable | undefined;
+
+  /** Without a row of one's own the server's holds, and until it is known the strictest. */
+  constructor(
+    name: string,
+    mine?: VerbRow,
+    schemas?: { input?: StandardSchema | undefined; output?: StandardSchema | undefined },
+  ) {
+    this.name = name;
+    this.#mine = mine;
+    this.row = mine ?? { name, safety: 'mutate', settings: {} };
+    this.input = schemas?.input;
+    this.output = schemas?.output;
+  }
+
+  /** Looks the verb up in a server's table; cheap when it is the same table as last time. */
+  follow(table: ServerTable): void {
+    if (table === this.#table) return;
+    this.#table = table;
+    const found = table.find(this.name);
+    this.index = found?.index ?? -1;
+    if (found === undefined) return;
+    this.row = this.#mine === undefined ? found.row : stricterRow(this.#mine, found.row);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * What is known of a failed call.
+ *
+ * - `not-executed`: proven that the server did not run it and will not run it.
+ * - `executed`: the server ran it.
+ * - `unknown`: it may have run.
+ */
+export type Outcome = 'not-executed' | 'executed' | 'unknown';
+
+/** Every code that a {@link HoldfastError} can carry, with its meaning in one line. */
+export const errorCodes = {
+  ERR_HOLDFAST_OPTION: 'an option is unknown, of the wrong type or out of range',
+  ERR_HOLDFAST_URL: 'a URL cannot be used as an address',
+  ERR_HOLDFAST_REGISTRY: 'a verb definition or a handler table is wrong',
+  ERR_HOLDFAST_UNKNOWN_VERB: 'this side or the server does not have the verb',
+  ERR_HOLDFAST_INPUT: "the call's input does not satisfy the verb's input schema",
+  ERR_HOLDFAST_OUTPUT: "the reply does not satisfy the verb's output schema",
+  ERR_HOLDFAST_ENCODE: 'a value cannot be encoded (function, symbol, cycle, too deep)',
+  ERR_HOLDFAST_DECODE: 'a value that arrived cannot be decoded',
+  ERR_HOLDFAST_FRAME_TOO_LARGE: 'a message is larger than `maxFrameBytes` of one side',
+  ERR_HOLDFAST_TOO_MANY_CALLS: 'more calls in flight than `maxCalls` allows',
+  ERR_HOLDFAST_OUTGOING_FULL: 'more bytes wait to be sent than `maxOutgoingBytes` allows',
+  ERR_HOLDFAST_INCOMING_FULL:
+    'more bytes of inputs are being handled than `maxIncomingBytes` allows',
+  ERR_HOLDFAST_TOO_MANY_CONNECTIONS: 'the server has `maxConnections` connections already',
+  ERR_HOLDFAST_HANDSHAKE_TIMEOUT: 'the peer did not say hello in time',
+  ERR_HOLDFAST_DIAL: 'no connection could be made',
+  ERR_HOLDFAST_PROTOCOL: 'the peer sent bytes that the protocol does not allow',
+  ERR_HOLDFAST_VERSION: 'the peer speaks another version of the protocol',
+  ERR_HOLDFAST_LOST: 'the connection was lost and the call could not be sent again',
+  ERR_HOLDFAST_DEADLINE: "the call's deadline passed",
+  ERR_HOLDFAST_ATTEMPT_TIMEOUT: 'one attempt took longer than `attemptTimeoutMs`',
+  ERR_HOLDFAST_ABORTED: 'the application cancelled the call',
+  ERR_HOLDFAST_CLOSED: 'the client or the server is closed',
+  ERR_HOLDFAST_DRAINING: 'the server is draining and takes no new calls',
+  ERR_HOLDFAST_REMOTE: 'the handler failed; see `remote`',
+  ERR_HOLDFAST_REFUSED: 'the server did not run the call, and says so',
+  ERR_HOLDFAST_KEY_REUSED: 'the key of a `once` call was used before with another input',
+  ERR_HOLDFAST_LISTEN: 'the server cannot listen at the address',
+} as const;
+
+/** One of the keys of {@link errorCodes}. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/** What the ledger, the server or the session knows of one attempt; strongest first. */
+export type Evidence =
+  | 'untouched'
+  | 'incomplete'
+  | 'refused'
+  | 'never'
+  | 'running'
+  | 'done'
+  | 'forgotten'
+  | 'handed-over';
+
+/** One sending of a call over one connection, as it is told in {@link HoldfastError.attempts}. */
+export interface AttemptRecord {
+  /** Counts from 1. */
+  readonly number: number;
+  /** Which connection, e.g. `tcp://127.0.0.1:4155#2`. */
+  readonly link: string;
+  /** How far the attempt had come when it ended. */
+  readonly phase: 'waiting' | 'sending' | 'sent' | 'answered';
+  readonly evidence: Evidence;
+  /** What the client did next. */
+  readonly decision: 'send-again' | 'attach' | 'deliver' | 'ask' | 'fail';
+  /** Why, in words. */
+  readonly why: string;
+}
+
+/** A handler's own error, as it crossed the wire. */
+export interface RemoteFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly data?: unknown;
+}
+
+/** Fields of a {@link HoldfastError} beside its code and message. */
+export interface HoldfastErrorDetails {
+  readonly outcome?: Outcome;
+  readonly verb?: string | undefined;
+  readonly attempts?: readonly AttemptRecord[];
+  readonly retryAfterMs?: number | undefined;
+  readonly remote?: RemoteFailure;
+  readonly cause?: unknown;
+  /** True when trying again cannot help (authentication, version, bad input). */
+  readonly final?: boolean;
+}
+
+const brand = Symbol.for('holdfast.error');
+
+/** The one error class of holdfast. Match on `code`; `outcome` says what is known of the call. */
+export class HoldfastError extends Error {
+  override readonly name: string = 'HoldfastError';
+  readonly code: ErrorCode;
+  /** What is known of the call; `not-executed` for errors that arise before any call. */
+  readonly outcome: Outcome;
+  /** The verb that was called, if the error is about a call. */
+  readonly verb?: string;
+  /** Every attempt of the call, oldest first. */
+  readonly attempts: readonly AttemptRecord[];
+  /** The server's hint: try not before so many milliseconds. */
+  readonly retryAfterMs?: number;
+  /** With code `ERR_HOLDFAST_REMOTE`: what the handler threw. */
+  readonly remote?: RemoteFailure;
+  /** True when trying again cannot help. */
+  readonly final: boolean;
+  constructor(code: ErrorCode, message: string, details: HoldfastErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.outcome = details.outcome ?? 'not-executed';
+    this.attempts = details.attempts ?? [];
+    this.final = details.final ?? false;
+    if (details.verb !== undefined) this.verb = details.verb;
+    if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs;
+    if (details.remote !== undefined) this.remote = details.remote;
+  }
+
+  static {
+    Object.defineProperty(HoldfastError.prototype, brand, { value: true });
+  }
+}
+
+/** True for errors of this package, also those made by another copy of it in the same process. */
+export function isHoldfastError(value: unknown): value is HoldfastError {
+  return typeof value === 'object' && value !== null && brand in value;
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error && thrown.message !== ''
+    ? thrown.message
+    : codeOf(thrown) || String(thrown);
+}
+
+/** The `code` of anything that was thrown, or the empty string. */
+export function codeOf(thrown: unknown): string {
+  const code = (thrown as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : '';
+}

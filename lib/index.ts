@@ -1,0 +1,51 @@
+export type { CallArguments, CallMethods, Client } from './client/client.ts';
+export { connect, type Target } from './client/connect.ts';
+export type {
+  ClientEvents,
+  ClientState,
+  DrainingEvent,
+  ReconnectingEvent,
+  ReplayEvent,
+  StateEvent,
+} from './client/events.ts';
+export { type CallOptions, type ClientOptions, clientDefaults } from './client/options.ts';
+export {
+  type AttemptRecord,
+  type ErrorCode,
+  type Evidence,
+  errorCodes,
+  HoldfastError,
+  isHoldfastError,
+  type Outcome,
+  type RemoteFailure,
+} from './errors.ts';
+export type { Channel, ChannelUser, Listener, Listening, Medium, Peer } from './media/medium.ts';
+export { memory } from './media/memory.ts';
+export { type TcpOptions, tcp } from './media/tcp.ts';
+export { type UnixOptions, unix } from './media/unix.ts';
+export type { Handlers } from './server/handlers.ts';
+export { type ServerOptions, serverDefaults } from './server/options.ts';
+export { type RefuseOptions, refuse } from './server/refuse.ts';
+export { serve } from './server/serve.ts';
+export type { CutCall, DrainReport, Server, ServerEvents } from './server/server.ts';
+export type { CallContext } from './server/server-call.ts';
+export type { Clock, Timer } from './util/clock.ts';
+export {
+  defineVerbs,
+  type HandlerInputOf,
+  type HandlerOutputOf,
+  type InputOf,
+  idempotent,
+  mutate,
+  type OutputOf,
+  once,
+  read,
+  semi,
+  type Verb,
+  type VerbMaker,
+  type VerbOptions,
+  type VerbSettings,
+  type Verbs,
+} from './verbs/define.ts';
+export { type ReplaySetting, replaySettings, type Safety, safeties } from './verbs/safety.ts';
+export type { StandardSchema } from './verbs/schema.ts';

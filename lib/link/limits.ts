@@ -1,0 +1,7 @@
+import { type Check, wholeNumber } from '../util/check.ts';
+
+/** Check of `maxFrameBytes`, which both sides have: from 1 KiB to 1 GiB. */
+export const frameBytes: Check = wholeNumber(1024, 1024 * 1024 * 1024);
+
+/** After our orderly end, how long the far side may take to end too, in ms. */
+export const closeTimeoutMs = 2_000;

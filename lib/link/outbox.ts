@@ -1,0 +1,124 @@
+import { type HandOver, Ledger } from '../media/ledger.ts';
+import type { Channel } from '../media/medium.ts';
+
+/** At most so many bytes are given to the operating system at a time. */
+export const writeBytes: number = 64 * 1024;
+
+/**
+ * The output side of a link: messages wait here in order, and one write is outstanding at a time.
+ * Messages that are ready together leave together; a long one leaves in parts, each after the
+ * callback of the one before. That is what lets the {@link Ledger} conclude anything.
+ */
+export class Outbox {
+  readonly #channel: Channel;
+  readonly #ledger = new Ledger();
+  /** Called when a write is through and nothing is left to write. */
+  readonly #onEmpty: () => void;
+  /** Ranges of memory that wait, as parallel lists; `#first` is the next to go. */
+  #buffers: Uint8Array[] = [];
+  #starts: number[] = [];
+  #ends: number[] = [];
+  #first = 0;
+  #end = 0;
+  #written = 0;
+  #writing = false;
+  #closed = false;
+  readonly #parts: Uint8Array[] = [];
+  readonly #taken = (possibly: boolean): void => this.#onTaken(possibly);
+
+  constructor(channel: Channel, onEmpty: () => void) {
+    this.#channel = channel;
+    this.#onEmpty = onEmpty;
+  }
+
+  /** Stream offset behind everything that was pushed. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Bytes that were pushed and are not through. */
+  get backlogBytes(): number {
+    return this.#end - this.#written;
+  }
+
+  /** Bytes that are through; grows as the far end makes room. */
+  get writtenBytes(): number {
+    return this.#written;
+  }
+
+  /** True while a write is outstanding. */
+  get writing(): boolean {
+    return this.#writing;
+  }
+
+  /** Appends `[start, end)` of `buffer`. */
+  push(buffer: Uint8Array, start: number, end: number): void {
+    const last = this.#buffers.length - 1;
+    if (last >= this.#first && this.#buffers[last] === buffer && this.#ends[last] === start) {
+      this.#ends[last] = end;
+    } else {
+      this.#buffers.push(buffer);
+      this.#starts.push(start);
+      this.#ends.push(end);
+    }
+    this.#end += end - start;
+  }
+
+  /** Appends a whole buffer. */
+  pushAll(buffer: Uint8Array): void {
+    this.push(buffer, 0, buffer.byteLength);
+  }
+
+  /** Writes what waits, unless a write is outstanding; then it goes on by itself. */
+  flush(): void {
+    if (this.#writing || this.#closed || this.#first === this.#buffers.length) return;
+    const parts = this.#parts;
+    parts.length = 0;
+    let room = writeBytes;
+    while (room > 0 && this.#first < this.#buffers.length) {
+      const buffer = this.#buffers[this.#first] as Uint8Array;
+      const start = this.#starts[this.#first] as number;
+      const end = this.#ends[this.#first] as number;
+      const taken = Math.min(room, end - start);
+      parts.push(buffer.subarray(start, start + taken));
+      room -= taken;
+      if (start + taken === end) this.#first++;
+      else this.#starts[this.#first] = start + taken;
+    }
+    if (this.#first === this.#buffers.length) this.#forget();
+    this.#writing = true;
+    this.#ledger.submit(writeBytes - room);
+    this.#channel.write(parts, this.#taken);
+  }
+
+  /** Judges the message that occupies `[start, end)` of the stream. */
+  judge(start: number, end: number): HandOver {
+    return this.#ledger.judge(start, end);
+  }
+
+  /** Nothing is written any more. */
+  close(): void {
+    this.#closed = true;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#buffers.length = 0;
+    this.#starts.length = 0;
+    this.#ends.length = 0;
+    this.#first = 0;
+  }
+
+  #onTaken(possibly: boolean): void {
+    if (!possibly) {
+      // The channel closes next; the ledger must know before the calls are judged.
+      this.#ledger.fail();
+      return;
+    }
+    this.#writing = false;
+    this.#written = this.#ledger.submitted;
+    if (this.#closed) return;
+    if (this.#first < this.#buffers.length) this.flush();
+    else this.#onEmpty();
+  }
+}

@@ -1,0 +1,85 @@
+import type { HoldfastError } from '../errors.ts';
+
+/**
+ * A way to reach a server. It knows how to dial and yields channels; it keeps no connection itself.
+ * One medium may serve many clients.
+ */
+export interface Medium {
+  /** What errors and events call it: a URL without secrets, e.g. `tcp://127.0.0.1:4155`. */
+  readonly address: string;
+  /**
+   * Opens one channel. Rejects with the medium's own error (`ECONNREFUSED` and the like), or with a
+   * `HoldfastError` whose `final` says that dialling again cannot help. When `signal` aborts, the
+   * attempt is given up and everything that it opened is closed.
+   */
+  dial(signal: AbortSignal): Promise<Channel>;
+}
+
+/** A way to be reached: what `serve` listens on. */
+export interface Listener {
+  /**
+   * Starts to listen; each connection is handed to `accept`, which owns it from then on.
+   * Rejects with `ERR_HOLDFAST_LISTEN` when that is not possible.
+   */
+  listen(accept: (channel: Channel) => void): Promise<Listening>;
+}
+
+/** A listener at work. */
+export interface Listening {
+  /** Where clients reach it, e.g. `tcp://127.0.0.1:40123`. */
+  readonly url: string;
+  /** Takes no new connections; those that were accepted live on. Resolves when the address is free. */
+  close(): Promise<void>;
+}
+
+/** What is known of the far end. */
+export interface Peer {
+  /** `tcp`, `unix`, `memory`, … */
+  readonly medium: string;
+  /** E.g. `127.0.0.1:40123`; empty where the medium has no such thing. */
+  readonly address: string;
+}
+
+/**
+ * One open duplex byte stream. Its user must call {@link start} in the turn in which it got the
+ * channel, and owns it: it ends with {@link close} or {@link destroy}.
+ */
+export interface Channel {
+  readonly peer: Peer;
+  /**
+   * True as soon as anything showed that the channel is dead: an end, an error, a close. Nothing
+   * that is written afterwards leaves this process.
+   */
+  readonly dead: boolean;
+  /** Starts reading. Everything that comes is handed over; the channel always has a reader. */
+  start(user: ChannelUser): void;
+  /**
+   * Hands bytes to the operating system. Never called while an earlier write is pending. `taken`
+   * is called at most once, and before {@link ChannelUser.onClosed}: with `false` only when it is
+   * *proven* that not all of these bytes were taken; `true` proves nothing.
+   */
+  write(parts: readonly Uint8Array[], taken: (possibly: boolean) => void): void;
+  /** Stops and goes on reading, for back-pressure. */
+  pause(): void;
+  resume(): void;
+  /** Whether this channel alone keeps the process alive. A channel starts without. */
+  ref(): void;
+  unref(): void;
+  /** Sends what was written, then ends. */
+  close(): void;
+  /** Ends now. */
+  destroy(): void;
+}
+
+/** Who reads a channel. */
+export interface ChannelUser {
+  /** Bytes from the far end. The memory is the channel's: it may be reused after the call. */
+  onBytes(chunk: Buffer): void;
+  /**
+   * Where the next bytes should be read into, if the user has a place for them (a long message);
+   * such bytes come in {@link onBytes} as a part of that very memory.
+   */
+  readInto?(): Buffer | undefined;
+  /** Called exactly once, as the last thing. `cause` is undefined after an orderly end. */
+  onClosed(cause: Error | HoldfastError | undefined): void;
+}

@@ -1,0 +1,103 @@
+import type { Socket } from 'node:net';
+import type { Channel, ChannelUser, Peer } from './medium.ts';
+
+/** A channel over a `net.Socket` that is connected already: TCP, Unix, and what builds on them. */
+export class SocketChannel implements Channel {
+  readonly peer: Peer;
+  readonly #socket: Socket;
+  #user: ChannelUser | undefined;
+  #cause: Error | undefined;
+  #dead = false;
+
+  constructor(socket: Socket, peer: Peer) {
+    this.#socket = socket;
+    this.peer = peer;
+    // Listening from the first moment: an error without a listener would end the process.
+    socket.on('error', (error) => {
+      this.#dead = true;
+      this.#cause ??= error;
+    });
+    // Destroy at once: otherwise Node goes on sending what is queued, and a server may act on it.
+    socket.on('end', () => this.destroy());
+    socket.on('close', () => this.#closed());
+    socket.unref();
+  }
+
+  get dead(): boolean {
+    const { destroyed, errored, readableEnded, writable } = this.#socket;
+    return this.#dead || destroyed || errored !== null || readableEnded || !writable;
+  }
+
+  start(user: ChannelUser): void {
+    this.#user = user;
+    if (this.#socket.closed) {
+      process.nextTick(() => user.onClosed(this.#cause));
+      return;
+    }
+    this.#socket.on('data', (chunk: Buffer) => user.onBytes(chunk));
+  }
+
+  /** Hands over a chunk that was read by other means than the `data` event. */
+  receive(chunk: Buffer): void {
+    this.#user?.onBytes(chunk);
+  }
+
+  /** Where the user wants the next bytes. */
+  readInto(): Buffer | undefined {
+    return this.#user?.readInto?.();
+  }
+
+  write(parts: readonly Uint8Array[], taken: (possibly: boolean) => void): void {
+    const socket = this.#socket;
+    const last = parts.length - 1;
+    const done = (error?: Error | null): void => {
+      // Node 20 reports no error for a write that it cancelled: `true` proves nothing by contract.
+      taken(!error);
+    };
+    if (last === 0) {
+      socket.write(parts[0] as Uint8Array, done);
+      return;
+    }
+    let failed: Error | null | undefined;
+    socket.cork();
+    for (let index = 0; index < last; index++) {
+      socket.write(parts[index] as Uint8Array, (error) => {
+        failed ??= error;
+      });
+    }
+    socket.write(parts[last] as Uint8Array, (error) => done(failed ?? error));
+    socket.uncork();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  close(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#dead = true;
+    this.#socket.destroy();
+  }
+
+  #closed(): void {
+    this.#dead = true;
+    const user = this.#user;
+    this.#user = undefined;
+    user?.onClosed(this.#cause);
+  }
+}

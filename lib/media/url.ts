@@ -1,0 +1,71 @@
+import { HoldfastError } from '../errors.ts';
+import { show } from '../util/check.ts';
+import { suggestion } from '../util/nearest.ts';
+import type { Listener, Medium } from './medium.ts';
+import { tcp } from './tcp.ts';
+import { unix } from './unix.ts';
+
+/** The schemes of this package, and what makes an address of the rest of the URL. */
+const schemes: Readonly<Record<string, (url: string) => Medium & Listener>> = {
+  tcp: parseTcp,
+  unix: (url) => unix({ path: url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '') }),
+};
+
+/** The medium that a URL names. Throws `ERR_HOLDFAST_URL`. */
+export function mediumOf(url: string): Medium {
+  return addressOf(url);
+}
+
+/** The listener that a URL names. Throws `ERR_HOLDFAST_URL`. */
+export function listenerOf(url: string): Listener {
+  return addressOf(url);
+}
+
+function addressOf(url: string): Medium & Listener {
+  const scheme = /^([a-z][a-z0-9+.-]*):/.exec(url)?.[1];
+  if (scheme === undefined) {
+    throw urlError(url, `it must start with one of ${schemeList()}`);
+  }
+  const parse = Object.hasOwn(schemes, scheme) ? schemes[scheme] : undefined;
+  if (parse === undefined) {
+    throw urlError(
+      url,
+      `unknown scheme "${scheme}"${suggestion(scheme, Object.keys(schemes))} (known: ${schemeList()})`,
+    );
+  }
+  return parse(url);
+}
+
+function parseTcp(url: string): Medium & Listener {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch (cause) {
+    throw urlError(url, 'it is not a URL', cause);
+  }
+  const host = parsed.hostname.replace(/^\[|\]$/g, '');
+  if (host === '') throw urlError(url, 'the host is missing');
+  if (parsed.port === '') throw urlError(url, 'the port is missing, e.g. tcp://127.0.0.1:4155');
+  if (parsed.username !== '' || parsed.password !== '') {
+    throw new HoldfastError('ERR_HOLDFAST_URL', 'A tcp URL has no user or password', {
+      final: true,
+    });
+  }
+  if ((parsed.pathname !== '' && parsed.pathname !== '/') || parsed.search || parsed.hash) {
+    throw urlError(url, 'a tcp URL ends after the port');
+  }
+  return tcp({ host, port: Number(parsed.port) });
+}
+
+function schemeList(): string {
+  return Object.keys(schemes)
+    .map((scheme) => `${scheme}:`)
+    .join(', ');
+}
+
+function urlError(url: string, why: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('ERR_HOLDFAST_URL', `Cannot use the URL ${show(url)}: ${why}`, {
+    cause,
+    final: true,
+  });
+}

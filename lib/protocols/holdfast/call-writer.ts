@@ -1,0 +1,40 @@
+import { HoldfastError } from '../../errors.ts';
+import type { CallWriter, EncodedCall } from '../protocol.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { callHeaderBytes, FrameType, maxRemainingMs, writeNumber, writeUint32 } from './frames.ts';
+
+/** Longest key of a `once` call, in bytes of UTF-8. */
+const maxKeyBytes = 255;
+
+/** Writes CALL frames. */
+export class HoldfastCallWriter extends FrameWriter implements CallWriter {
+  write(number: number, key: string | undefined, input: unknown, maxFrameBytes: number): void {
+    const keyBytes = key === undefined ? 0 : keyLength(key);
+    const form = this.encode(callHeaderBytes + keyBytes, input, maxFrameBytes);
+    const { buffer, start } = this;
+    buffer[start + 4] = FrameType.call;
+    buffer[start + 5] = form;
+    writeNumber(buffer, start + 8, number);
+    buffer[start + 15] = keyBytes;
+    if (key !== undefined) buffer.write(key, start + callHeaderBytes, 'utf8');
+  }
+
+  stamp(call: EncodedCall, verbIndex: number, attempt: number, remainingMs: number): void {
+    const { buffer, start } = call;
+    buffer[start + 6] = verbIndex >>> 8;
+    buffer[start + 7] = verbIndex;
+    buffer[start + 14] = attempt < 255 ? attempt : 255;
+    const remaining = Math.ceil(remainingMs);
+    writeUint32(buffer, start + 16, remaining < maxRemainingMs ? remaining : maxRemainingMs);
+  }
+}
+
+function keyLength(key: string): number {
+  const bytes = Buffer.byteLength(key);
+  if (bytes >= 1 && bytes <= maxKeyBytes) return bytes;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_OPTION',
+    `Option "key" must have 1 to ${maxKeyBytes} bytes, got ${bytes}`,
+    { final: true },
+  );
+}

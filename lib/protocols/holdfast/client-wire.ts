@@ -1,0 +1,137 @@
+import { HoldfastError } from '../../errors.ts';
+import type { ClientHello, ClientSink, ClientWire } from '../protocol.ts';
+import { numberFrame, uint32Frame } from './control-frames.ts';
+import { decodeFault, delay, fields } from './fault.ts';
+import { FrameDecoder, type FrameSink } from './frame-decoder.ts';
+import { FrameType, maxHelloBytes, readNumber, readUint32 } from './frames.ts';
+import { decodeServerHello, encodeClientHello } from './hello.ts';
+import { unpackValue } from './values.ts';
+
+/** The client's half of holdfast/1 on one link. */
+export class HoldfastClientWire implements ClientWire, FrameSink {
+  readonly greeting: Buffer;
+  readonly #sink: ClientSink;
+  readonly #decoder: FrameDecoder;
+  readonly #maxFrameBytes: number;
+  #greeted = false;
+
+  constructor(sink: ClientSink, hello: ClientHello) {
+    this.#sink = sink;
+    this.#maxFrameBytes = hello.maxFrameBytes;
+    this.#decoder = new FrameDecoder(this, maxHelloBytes);
+    this.greeting = encodeClientHello(hello);
+  }
+
+  get atBoundary(): boolean {
+    return this.#decoder.atBoundary;
+  }
+
+  receive(chunk: Buffer): void {
+    this.#decoder.push(chunk);
+  }
+
+  readInto(): Buffer | undefined {
+    return this.#decoder.readInto();
+  }
+
+  stop(): void {
+    this.#decoder.stop();
+  }
+
+  ping(token: number): Buffer {
+    return uint32Frame(FrameType.ping, token);
+  }
+
+  pong(token: number): Buffer {
+    return uint32Frame(FrameType.pong, token);
+  }
+
+  cancel(number: number): Buffer {
+    return numberFrame(FrameType.cancel, number);
+  }
+
+  onFrame(type: number, buffer: Buffer, start: number, end: number, owned: boolean): void {
+    if (type === FrameType.reply && this.#greeted) {
+      this.#onReply(buffer, start, end, owned);
+    } else {
+      this.#onOther(type, buffer, start, end);
+    }
+  }
+
+  /** Form, number, value. */
+  #onReply(buffer: Buffer, start: number, end: number, owned: boolean): void {
+    if (end - start < 7) throw truncated('REPLY');
+    const number = readNumber(buffer, start + 1);
+    let value: unknown;
+    try {
+      value = unpackValue(buffer[start] as number, buffer, start + 7, end, owned);
+    } catch (error) {
+      this.#sink.onUndecodable(number, error as HoldfastError);
+      return;
+    }
+    this.#sink.onReply(number, value);
+  }
+
+  #onOther(type: number, buffer: Buffer, start: number, end: number): void {
+    if (type === FrameType.fault) {
+      this.#sink.onFault(decodeFault(buffer, start, end));
+    } else if (!this.#greeted) {
+      if (type !== FrameType.hello) throw unexpected(type);
+      const hello = decodeServerHello(buffer, start, end);
+      this.#greeted = true;
+      this.#decoder.maxFrameBytes = this.#maxFrameBytes;
+      this.#sink.onHello(hello);
+    } else {
+      this.#onControl(type, buffer, start, end);
+    }
+  }
+
+  #onControl(type: number, buffer: Buffer, start: number, end: number): void {
+    switch (type) {
+      case FrameType.error: {
+        if (end - start < 7) throw truncated('ERROR');
+        const [code, message, data] = fields(buffer, start + 6, end);
+        const failure = { code: String(code), message: String(message) };
+        const carried = data === undefined || data === null ? failure : { ...failure, data };
+        this.#sink.onRemoteError(readNumber(buffer, start), carried);
+        return;
+      }
+      case FrameType.refused: {
+        if (end - start < 7) throw truncated('REFUSED');
+        const [code, message, retryAfterMs, final] = fields(buffer, start + 6, end);
+        this.#sink.onRefused(readNumber(buffer, start), {
+          code: String(code),
+          message: String(message),
+          retryAfterMs: delay(retryAfterMs),
+          final: final === true,
+        });
+        return;
+      }
+      case FrameType.ping:
+        if (end - start !== 4) throw truncated('PING');
+        this.#sink.onPing(readUint32(buffer, start));
+        return;
+      case FrameType.pong:
+        if (end - start !== 4) throw truncated('PONG');
+        this.#sink.onPong(readUint32(buffer, start));
+        return;
+      case FrameType.drain:
+        if (end - start !== 4) throw truncated('DRAIN');
+        this.#sink.onDrain(readUint32(buffer, start));
+        return;
+      default:
+        throw unexpected(type);
+    }
+  }
+}
+
+/** An error for a frame that is shorter than its fields. */
+export function truncated(name: string): HoldfastError {
+  return new HoldfastError('ERR_HOLDFAST_PROTOCOL', `${name} frame has the wrong length`);
+}
+
+/** An error for a frame that has no place here. */
+export function unexpected(type: number): HoldfastError {
+  const shown = `0x${type.toString(16).padStart(2, '0')}`;
+  return new HoldfastError('ERR_HOLDFAST_PROTOCOL', `Frame of type ${shown} is not expected here`);
+}

@@ -1,0 +1,31 @@
+import { type FrameType, lengthBytes, writeNumber, writeUint32 } from './frames.ts';
+import { packValue } from './values.ts';
+
+/** A frame that has a type and a 48-bit number. */
+export function numberFrame(type: FrameType, number: number): Buffer {
+  const frame = frameOf(type, 6);
+  writeNumber(frame, 5, number);
+  return frame;
+}
+
+/** A frame that has a type and a 32-bit number. */
+export function uint32Frame(type: FrameType, value: number): Buffer {
+  const frame = frameOf(type, 4);
+  writeUint32(frame, 5, value);
+  return frame;
+}
+
+/** A frame that has a type and a msgpack value. */
+export function valueFrame(type: FrameType, value: unknown): Buffer {
+  const packed = packValue(value);
+  const frame = frameOf(type, packed.length);
+  packed.copy(frame, 5);
+  return frame;
+}
+
+function frameOf(type: FrameType, bodyBytes: number): Buffer {
+  const frame = Buffer.allocUnsafe(lengthBytes + 1 + bodyBytes);
+  writeUint32(frame, 0, 1 + bodyBytes);
+  frame[lengthBytes] = type;
+  return frame;
+}

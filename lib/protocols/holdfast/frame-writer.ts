@@ -1,0 +1,105 @@
+import { HoldfastError } from '../../errors.ts';
+import { lengthBytes, ValueForm, writeUint32 } from './frames.ts';
+import { type Packed, packInto, packRoomBytes } from './values.ts';
+
+/** Size of the memory that small frames share. */
+const slabBytes = 64 * 1024;
+
+/** Bytes up to this size are copied behind their header; larger ones travel from where they are. */
+const copyLimitBytes = 4 * 1024;
+
+/**
+ * Writes frames one behind the other into slabs of shared memory, so that frames which are made
+ * together leave together without being copied. A slab is written once and never reused: whoever
+ * may have to send a frame again keeps a reference to it and needs no copy.
+ *
+ * The result of {@link encode} stands in the fields until the next call of it.
+ */
+export class FrameWriter implements Packed {
+  /** The memory that the frame is in. */
+  buffer: Buffer;
+  start = 0;
+  end = 0;
+  /** Bytes that follow `[start, end)` and complete the frame, uncopied. */
+  body: Uint8Array | undefined;
+  #slab: Buffer;
+  #cursor = 0;
+
+  constructor() {
+    this.#slab = Buffer.allocUnsafeSlow(slabBytes);
+    this.buffer = this.#slab;
+  }
+
+  /**
+   * Starts a frame with `headerBytes` of header, to be filled in by the caller, and the value
+   * behind it. Writes the length field. Returns the form of the value.
+   *
+   * @throws HoldfastError `ERR_HOLDFAST_ENCODE`, `ERR_HOLDFAST_FRAME_TOO_LARGE`; nothing is kept then.
+   */
+  encode(headerBytes: number, value: unknown, maxFrameBytes: number): ValueForm {
+    if (this.#slab.length - this.#cursor < packRoomBytes + headerBytes + copyLimitBytes) {
+      this.#slab = Buffer.allocUnsafeSlow(slabBytes);
+      this.#cursor = 0;
+    }
+    const start = this.#cursor;
+    this.body = undefined;
+    let form: ValueForm = ValueForm.msgpack;
+    if (value === undefined) {
+      this.#place(this.#slab, start, start + headerBytes);
+      form = ValueForm.none;
+    } else if (value instanceof Uint8Array) {
+      this.#placeBytes(start, headerBytes, value);
+      form = ValueForm.bytes;
+    } else {
+      packInto(this.#slab, start, headerBytes, value, this);
+    }
+    const frameBytes = this.end - this.start + this.#bodyBytes();
+    if (frameBytes > maxFrameBytes) throw tooLarge(frameBytes, maxFrameBytes);
+    writeUint32(this.buffer, this.start, frameBytes - lengthBytes);
+    if (this.buffer === this.#slab) this.#cursor = this.end;
+    else this.#settleIn();
+    return form;
+  }
+
+  /** The frame did not fit and msgpackr put it into a new buffer, up to four times its size. */
+  #settleIn(): void {
+    const frameBytes = this.end - this.start;
+    if (frameBytes < slabBytes / 4) {
+      this.#slab = this.buffer;
+      this.#cursor = this.end;
+    } else {
+      const own = Buffer.allocUnsafeSlow(frameBytes);
+      this.buffer.copy(own, 0, this.start, this.end);
+      this.#place(own, 0, frameBytes);
+    }
+  }
+
+  #bodyBytes(): number {
+    return this.body === undefined ? 0 : this.body.byteLength;
+  }
+
+  #place(buffer: Buffer, start: number, end: number): void {
+    this.buffer = buffer;
+    this.start = start;
+    this.end = end;
+  }
+
+  #placeBytes(start: number, headerBytes: number, bytes: Uint8Array): void {
+    const headerEnd = start + headerBytes;
+    if (bytes.byteLength > copyLimitBytes) {
+      this.#place(this.#slab, start, headerEnd);
+      this.body = bytes;
+    } else {
+      this.#slab.set(bytes, headerEnd);
+      this.#place(this.#slab, start, headerEnd + bytes.byteLength);
+    }
+  }
+}
+
+function tooLarge(frameBytes: number, maxFrameBytes: number): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_FRAME_TOO_LARGE',
+    `Message of ${frameBytes} bytes is larger than maxFrameBytes (${maxFrameBytes}); raise it on both sides or send the data in parts`,
+    { final: true },
+  );
+}

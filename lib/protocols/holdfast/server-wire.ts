@@ -1,0 +1,177 @@
+import type { HoldfastError, RemoteFailure } from '../../errors.ts';
+import type { ClientHello, Refusal, ServerHello } from '../protocol.ts';
+import { truncated, unexpected } from './client-wire.ts';
+import { numberFrame, uint32Frame, valueFrame } from './control-frames.ts';
+import { encodeFault } from './fault.ts';
+import { FrameDecoder, type FrameSink } from './frame-decoder.ts';
+import {
+  callHeaderBytes,
+  FrameType,
+  lengthBytes,
+  maxHelloBytes,
+  preamble,
+  readNumber,
+  readUint32,
+} from './frames.ts';
+import { decodeClientHello, encodeServerHello } from './hello.ts';
+
+/** A CALL frame that arrived. Its value is still encoded; the memory may be reused after the call. */
+export interface ArrivedCall {
+  number: number;
+  verbIndex: number;
+  attempt: number;
+  /** What is left of the call's deadline, in ms. */
+  remainingMs: number;
+  key: string | undefined;
+  form: number;
+  buffer: Buffer;
+  valueStart: number;
+  valueEnd: number;
+  /** True when the memory belongs to this call. */
+  owned: boolean;
+}
+
+/** Who takes what a client says. */
+export interface ServerSink {
+  onHello(hello: ClientHello): void;
+  /** `call` is one object that is used again and again. */
+  onCall(call: ArrivedCall): void;
+  onCancel(number: number): void;
+  onPing(token: number): void;
+  onPong(token: number): void;
+}
+
+/** The server's half of holdfast/1 on one link. */
+export class HoldfastServerWire implements FrameSink {
+  readonly #sink: ServerSink;
+  readonly #decoder: FrameDecoder;
+  readonly #maxFrameBytes: number;
+  #greeted = false;
+  #helloSent = false;
+  readonly #call: ArrivedCall = {
+    number: 0,
+    verbIndex: 0,
+    attempt: 0,
+    remainingMs: 0,
+    key: undefined,
+    form: 0,
+    buffer: preamble,
+    valueStart: 0,
+    valueEnd: 0,
+    owned: false,
+  };
+
+  constructor(sink: ServerSink, maxFrameBytes: number) {
+    this.#sink = sink;
+    this.#maxFrameBytes = maxFrameBytes;
+    this.#decoder = new FrameDecoder(this, maxHelloBytes);
+  }
+
+  /** Takes bytes; throws `HoldfastError` when they are not what the protocol allows. */
+  receive(chunk: Buffer): void {
+    this.#decoder.push(chunk);
+  }
+
+  readInto(): Buffer | undefined {
+    return this.#decoder.readInto();
+  }
+
+  stop(): void {
+    this.#decoder.stop();
+  }
+
+  hello(hello: ServerHello): Buffer {
+    this.#helloSent = true;
+    return encodeServerHello(hello);
+  }
+
+  /** Why this side gives the link up; with the preamble when nothing was sent yet. */
+  fault(error: HoldfastError): Buffer {
+    const frame = encodeFault(error);
+    return this.#helloSent ? frame : Buffer.concat([preamble, frame]);
+  }
+
+  error(number: number, { code, message, data }: RemoteFailure): Buffer {
+    return numbered(FrameType.error, number, [code, message, data ?? null]);
+  }
+
+  refused(number: number, { code, message, retryAfterMs, final }: Refusal): Buffer {
+    return numbered(FrameType.refused, number, [code, message, retryAfterMs ?? null, final]);
+  }
+
+  ping(token: number): Buffer {
+    return uint32Frame(FrameType.ping, token);
+  }
+
+  pong(token: number): Buffer {
+    return uint32Frame(FrameType.pong, token);
+  }
+
+  drain(timeLeftMs: number): Buffer {
+    return uint32Frame(FrameType.drain, timeLeftMs);
+  }
+
+  onFrame(type: number, buffer: Buffer, start: number, end: number, owned: boolean): void {
+    if (type === FrameType.call && this.#greeted) this.#onCall(buffer, start, end, owned);
+    else this.#onOther(type, buffer, start, end);
+  }
+
+  #onCall(buffer: Buffer, start: number, end: number, owned: boolean): void {
+    const base = start - lengthBytes - 1;
+    const keyStart = base + callHeaderBytes;
+    const call = this.#call;
+    if (keyStart > end) throw truncated('CALL');
+    call.form = buffer[base + 5] as number;
+    call.verbIndex = ((buffer[base + 6] as number) << 8) | (buffer[base + 7] as number);
+    call.number = readNumber(buffer, base + 8);
+    call.attempt = buffer[base + 14] as number;
+    call.remainingMs = readUint32(buffer, base + 16);
+    const keyBytes = buffer[base + 15] as number;
+    call.valueStart = keyStart + keyBytes;
+    if (call.valueStart > end) throw truncated('CALL');
+    call.key = keyBytes === 0 ? undefined : buffer.toString('utf8', keyStart, call.valueStart);
+    call.buffer = buffer;
+    call.valueEnd = end;
+    call.owned = owned;
+    this.#sink.onCall(call);
+  }
+
+  #onOther(type: number, buffer: Buffer, start: number, end: number): void {
+    if (!this.#greeted) {
+      if (type !== FrameType.hello) throw unexpected(type);
+      const hello = decodeClientHello(buffer, start, end);
+      this.#greeted = true;
+      this.#decoder.maxFrameBytes = this.#maxFrameBytes;
+      this.#sink.onHello(hello);
+      return;
+    }
+    switch (type) {
+      case FrameType.cancel:
+        if (end - start !== 6) throw truncated('CANCEL');
+        this.#sink.onCancel(readNumber(buffer, start));
+        return;
+      case FrameType.ping:
+        if (end - start !== 4) throw truncated('PING');
+        this.#sink.onPing(readUint32(buffer, start));
+        return;
+      case FrameType.pong:
+        if (end - start !== 4) throw truncated('PONG');
+        this.#sink.onPong(readUint32(buffer, start));
+        return;
+      default:
+        throw unexpected(type);
+    }
+  }
+}
+
+function numbered(
+  type: typeof FrameType.error | typeof FrameType.refused,
+  number: number,
+  list: unknown,
+): Buffer {
+  const head = numberFrame(type, number);
+  const value = valueFrame(type, list).subarray(lengthBytes + 1);
+  const frame = Buffer.concat([head, value]);
+  frame.writeUInt32BE(frame.length - lengthBytes, 0);
+  return frame;
+}

@@ -1,0 +1,99 @@
+import type { HoldfastError, RemoteFailure } from '../errors.ts';
+import type { VerbRow } from '../verbs/table.ts';
+
+/**
+ * How messages become bytes, seen from a client. A protocol is pure: no sockets, no timers. It
+ * makes one {@link CallWriter} for each client and one {@link ClientWire} for each link.
+ */
+export interface Protocol {
+  /** Name and version, e.g. `holdfast/1`. */
+  readonly name: string;
+  /** How many calls may be in flight on one link, whatever the server allows. */
+  readonly maxInFlight: number;
+  callWriter(): CallWriter;
+  clientWire(sink: ClientSink, hello: ClientHello): ClientWire;
+}
+
+/** A call as bytes. It is encoded once, when the application makes it, and may be sent often. */
+export interface EncodedCall {
+  buffer: Buffer;
+  start: number;
+  end: number;
+  /** Follows `[start, end)`, uncopied. */
+  body: Uint8Array | undefined;
+}
+
+/** Encodes calls; the result stands in its fields until the next call of {@link write}. */
+export interface CallWriter extends EncodedCall {
+  /**
+   * @throws HoldfastError `ERR_HOLDFAST_ENCODE`, `ERR_HOLDFAST_FRAME_TOO_LARGE`
+   */
+  write(number: number, key: string | undefined, input: unknown, maxFrameBytes: number): void;
+  /** Fills in what differs from attempt to attempt: the last thing before the bytes are sent. */
+  stamp(call: EncodedCall, verbIndex: number, attempt: number, remainingMs: number): void;
+}
+
+/** What the client says of itself at the beginning of a link. */
+export interface ClientHello {
+  /** The client's identity at the server; a secret. */
+  readonly session: Uint8Array;
+  /** Largest frame that the client takes. */
+  readonly maxFrameBytes: number;
+}
+
+/** What the server says of itself; after it a link is up. */
+export interface ServerHello {
+  /** Names this server process; another one after a restart. */
+  readonly server: string;
+  /** Largest frame that the server takes. */
+  readonly maxFrameBytes: number;
+  /** How many calls the server takes at a time on one link. */
+  readonly maxCalls: number;
+  /** The server's verbs; calls refer to them by their place. */
+  readonly verbs: readonly VerbRow[];
+}
+
+/** Why a server did not execute a call. */
+export interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  /** Try not before so many milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+  /** True when sending the call again, here or elsewhere, cannot help. */
+  readonly final: boolean;
+}
+
+/** The client's half of the protocol on one link. */
+export interface ClientWire {
+  /** What is sent first, before anything is known of the server. */
+  readonly greeting: Buffer;
+  /** True when nothing has begun that is not complete. */
+  readonly atBoundary: boolean;
+  /** Takes bytes; throws `HoldfastError` when they are not what the protocol allows. */
+  receive(chunk: Buffer): void;
+  /** Where the next bytes should be read into, if a long message waits for them. */
+  readInto(): Buffer | undefined;
+  /** Takes nothing more. */
+  stop(): void;
+  ping(token: number): Buffer;
+  /** The answer to the server's ping. */
+  pong(token: number): Buffer;
+  /** Nobody waits for the call any more. */
+  cancel(number: number): Buffer;
+}
+
+/** Who takes what a server says. */
+export interface ClientSink {
+  onHello(hello: ServerHello): void;
+  onReply(number: number, value: unknown): void;
+  /** A reply came, so the call was executed, but its value cannot be decoded. */
+  onUndecodable(number: number, error: HoldfastError): void;
+  onRemoteError(number: number, failure: RemoteFailure): void;
+  onRefused(number: number, refusal: Refusal): void;
+  onPing(token: number): void;
+  onPong(token: number): void;
+  /** The server takes no new calls on this link and ends it within the time. */
+  onDrain(timeLeftMs: number): void;
+  /** The server gives the link up and says why; it closes next. */
+  onFault(error: HoldfastError): void;
+}

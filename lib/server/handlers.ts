@@ -1,0 +1,53 @@
+import { show } from '../util/check.ts';
+import { suggestion } from '../util/nearest.ts';
+import {
+  type AnyVerb,
+  type HandlerInputOf,
+  type HandlerOutputOf,
+  registryError,
+  type Verbs,
+} from '../verbs/define.ts';
+import type { CallContext } from './server-call.ts';
+
+/** One function for each verb of a registry. */
+export type Handlers<V extends Verbs> = {
+  readonly [Name in keyof V]: (
+    input: HandlerInputOf<V[Name]>,
+    call: CallContext,
+  ) => HandlerOutputOf<V[Name]> | Promise<HandlerOutputOf<V[Name]>>;
+};
+
+/** A handler without its types. */
+export type Handler = (input: unknown, call: CallContext) => unknown;
+
+/** A verb as the server runs it. */
+export interface ServedVerb {
+  readonly name: string;
+  readonly verb: AnyVerb;
+  readonly handler: Handler;
+  /** True when a call is only decoded, handled and answered; false when there is more to do. */
+  readonly isPlain: boolean;
+}
+
+/**
+ * Pairs verbs and handlers, in the order of the published table.
+ *
+ * @throws HoldfastError `ERR_HOLDFAST_REGISTRY` when a handler is missing or has no verb
+ */
+export function pairHandlers(
+  verbs: Verbs,
+  handlers: Readonly<Record<string, unknown>>,
+): ServedVerb[] {
+  for (const name of Object.keys(handlers)) {
+    if (Object.hasOwn(verbs, name)) continue;
+    throw registryError(`Handler "${name}" has no verb${suggestion(name, Object.keys(verbs))}`);
+  }
+  return Object.entries(verbs).map(([name, verb]) => {
+    const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined;
+    if (typeof handler !== 'function') {
+      throw registryError(`Verb "${name}" needs a handler, got ${show(handler)}`);
+    }
+    const isPlain = verb.safety !== 'once' && verb.input === undefined && verb.output === undefined;
+    return { name, verb, handler: handler.bind(handlers) as Handler, isPlain };
+  });
+}

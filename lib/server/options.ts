@@ -1,0 +1,81 @@
+import { frameBytes } from '../link/limits.ts';
+import type { Listener } from '../media/medium.ts';
+import {
+  anything,
+  type Checks,
+  milliseconds,
+  ofType,
+  resolveOptions,
+  wholeNumber,
+} from '../util/check.ts';
+import { type Clock, systemClock } from '../util/clock.ts';
+
+/** How a server behaves. Everything but `listen` has a default; durations are milliseconds. */
+export interface ServerOptions {
+  /** Where clients reach it: a URL, a listener, or several of them. */
+  readonly listen: string | Listener | readonly (string | Listener)[];
+  /** Largest message, in bytes, in both directions. */
+  readonly maxFrameBytes?: number;
+  /** Most calls that one connection may have in flight; more are refused. */
+  readonly maxCalls?: number;
+  /** Most connections at a time; more are told so and closed. */
+  readonly maxConnections?: number;
+  /** Most bytes of inputs that one connection may have in handlers; calls beyond are refused. */
+  readonly maxIncomingBytes?: number;
+  /** So many bytes of replies wait for a slow reader: nothing more is read; at twice it, it is cut off. */
+  readonly maxOutgoingBytes?: number;
+  /** Most records of `once` calls; a call beyond that is refused. */
+  readonly maxRecords?: number;
+  /** How long the record of a `once` call is kept at least. */
+  readonly keepRecordsMs?: number;
+  /** A new connection must say hello within this time. */
+  readonly handshakeTimeoutMs?: number;
+  /** A connection that is silent for so long is pinged; without an answer it is closed. */
+  readonly idlePingMs?: number;
+  /** How long the answer to a ping may take. */
+  readonly heartbeatTimeoutMs?: number;
+  /** After a lost connection handlers go on for so long; then their signal aborts. */
+  readonly resumeGraceMs?: number;
+  /** Where time comes from. Default: the system's monotonic clock. */
+  readonly clock?: Clock;
+}
+
+/** {@link ServerOptions} with every default filled in. */
+export type ResolvedServerOptions = Readonly<Required<ServerOptions>>;
+
+/** The defaults of {@link ServerOptions}. */
+export const serverDefaults: Omit<ResolvedServerOptions, 'listen'> = Object.freeze({
+  maxFrameBytes: 16 * 1024 * 1024,
+  maxCalls: 4_096,
+  maxConnections: 10_000,
+  maxIncomingBytes: 64 * 1024 * 1024,
+  maxOutgoingBytes: 64 * 1024 * 1024,
+  maxRecords: 100_000,
+  keepRecordsMs: 600_000,
+  handshakeTimeoutMs: 10_000,
+  idlePingMs: 60_000,
+  heartbeatTimeoutMs: 10_000,
+  resumeGraceMs: 10_000,
+  clock: systemClock,
+});
+
+const checks: Checks<ServerOptions> = {
+  listen: anything,
+  maxFrameBytes: frameBytes,
+  maxCalls: wholeNumber(1, 1_000_000),
+  maxConnections: wholeNumber(1),
+  maxIncomingBytes: wholeNumber(1),
+  maxOutgoingBytes: wholeNumber(1),
+  maxRecords: wholeNumber(1),
+  keepRecordsMs: milliseconds(),
+  handshakeTimeoutMs: milliseconds(1),
+  idlePingMs: milliseconds(1),
+  heartbeatTimeoutMs: milliseconds(1),
+  resumeGraceMs: milliseconds(),
+  clock: ofType('object'),
+};
+
+/** Checks and completes a server's options. */
+export function resolveServerOptions(given: ServerOptions): ResolvedServerOptions {
+  return resolveOptions('server option', given, serverDefaults, checks) as ResolvedServerOptions;
+}

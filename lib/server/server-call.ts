@@ -1,0 +1,83 @@
+import type { Peer } from '../media/medium.ts';
+import type { Clock } from '../util/clock.ts';
+import type { ServerLink } from './server-link.ts';
+
+/** What a handler is told of the call that it serves. */
+export interface CallContext {
+  /** The verb's name. */
+  readonly verb: string;
+  /** Counts from 1; above 1 the client has sent the call before. */
+  readonly attempt: number;
+  /** What is left of the caller's deadline, in ms. */
+  readonly remainingMs: number;
+  /** Aborts when the caller gives up, the connection is lost for good, or the server closes. */
+  readonly signal: AbortSignal;
+  /** For `once`: the key under which the call is recorded; otherwise the caller's, if any. */
+  readonly key: string | undefined;
+  /** Who calls, as far as authentication knows. */
+  readonly principal: unknown;
+  /** Where the call came from. */
+  readonly peer: Peer;
+}
+
+/** One call at the server, while its handler runs. */
+export class ServerCall implements CallContext {
+  readonly verb: string;
+  readonly number: number;
+  readonly attempt: number;
+  readonly key: string | undefined;
+  readonly peer: Peer;
+  readonly principal: unknown = undefined;
+  /** Bytes of the input, counted while the handler runs. */
+  readonly inputBytes: number;
+  /** Where the answer goes; after a lost connection the client may ask on another. */
+  link: ServerLink;
+  /** The link on whose account it is while it runs. */
+  countedOn: ServerLink;
+  /** Nobody waits for the answer any more. */
+  isCancelled = false;
+  readonly #deadlineAt: number;
+  readonly #clock: Clock;
+  #controller: AbortController | undefined;
+
+  constructor(
+    link: ServerLink,
+    verb: string,
+    number: number,
+    attempt: number,
+    key: string | undefined,
+    inputBytes: number,
+    deadlineAt: number,
+    clock: Clock,
+  ) {
+    this.link = link;
+    this.countedOn = link;
+    this.peer = link.peer;
+    this.verb = verb;
+    this.number = number;
+    this.attempt = attempt;
+    this.key = key;
+    this.inputBytes = inputBytes;
+    this.#deadlineAt = deadlineAt;
+    this.#clock = clock;
+  }
+
+  get remainingMs(): number {
+    return Math.max(0, this.#deadlineAt - this.#clock.now());
+  }
+
+  /** Made when a handler asks for it: most never do, and a controller is dear. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.isCancelled) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  /** Nobody waits any more: the handler's signal aborts and its answer is dropped. */
+  cancel(reason: Error): void {
+    this.isCancelled = true;
+    this.#controller?.abort(reason);
+  }
+}

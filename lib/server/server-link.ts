@@ -1,0 +1,248 @@
+import { HoldfastError, isHoldfastError, type RemoteFailure } from '../errors.ts';
+import { closeTimeoutMs } from '../link/limits.ts';
+import { Outbox } from '../link/outbox.ts';
+import type { Channel, ChannelUser, Peer } from '../media/medium.ts';
+import type { ReplyWriter } from '../protocols/holdfast/reply-writer.ts';
+import {
+  type ArrivedCall,
+  HoldfastServerWire,
+  type ServerSink,
+} from '../protocols/holdfast/server-wire.ts';
+import type { ClientHello, Refusal, ServerHello } from '../protocols/protocol.ts';
+import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
+import type { ResolvedServerOptions } from './options.ts';
+import type { Session, Sessions } from './session.ts';
+
+/** Who owns a link at the server. */
+export interface ServerLinkOwner {
+  readonly options: ResolvedServerOptions;
+  readonly sessions: Sessions;
+  readonly writer: ReplyWriter;
+  /** What the server says of itself. */
+  readonly hello: ServerHello;
+  /** How long a drain still lasts, or undefined when the server does not drain. */
+  drainTimeLeftMs(): number | undefined;
+  /** A call came; see {@link ArrivedCall}. */
+  onCall(link: ServerLink, call: ArrivedCall): void;
+  /** The client broke the protocol, or a limit of ours. */
+  onFault(peer: Peer, error: HoldfastError): void;
+  onClosed(link: ServerLink): void;
+}
+
+/** Replies leave at the latest when so many bytes are there, so that the client works meanwhile. */
+const earlyFlushBytes = 4 * 1024;
+
+/** One connection of a server: a channel, the protocol on it, and the client's session. */
+export class ServerLink implements ChannelUser, ServerSink {
+  readonly peer: Peer;
+  session: Session | undefined;
+  /** Calls whose handlers run, and the bytes of their inputs. */
+  running = 0;
+  incomingBytes = 0;
+  /** Highest number of a call that came for the first time. */
+  highestNumber = 0;
+  readonly #owner: ServerLinkOwner;
+  readonly #channel: Channel;
+  readonly #outbox: Outbox;
+  readonly #wire: HoldfastServerWire;
+  readonly #alarm: Alarm;
+  /** Largest frame that the client takes. */
+  #maxFrameBytes = 0;
+  #heardAt: number;
+  #pingToken = 0;
+  #isPinged = false;
+  #isPaused = false;
+  #isScheduled = false;
+  #isGone = false;
+  readonly #flush = (): void => this.#onFlush();
+
+  constructor(channel: Channel, owner: ServerLinkOwner) {
+    const { clock, maxFrameBytes, handshakeTimeoutMs } = owner.options;
+    this.peer = channel.peer;
+    this.#owner = owner;
+    this.#channel = channel;
+    this.#heardAt = clock.now();
+    this.#outbox = new Outbox(channel, () => this.#onEmpty());
+    this.#wire = new HoldfastServerWire(this, maxFrameBytes);
+    this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
+    this.#alarm.set(this.#heardAt + handshakeTimeoutMs);
+    channel.start(this);
+    channel.ref();
+  }
+
+  /** False when nothing that is answered reaches the client any more. */
+  get isOpen(): boolean {
+    return !this.#isGone;
+  }
+
+  reply(number: number, value: unknown): void {
+    const { writer } = this.#owner;
+    writer.write(number, value, this.#maxFrameBytes);
+    this.#outbox.push(writer.buffer, writer.start, writer.end);
+    if (writer.body !== undefined) this.#outbox.pushAll(writer.body);
+    this.#afterPush();
+  }
+
+  error(number: number, failure: RemoteFailure): void {
+    let frame: Buffer;
+    try {
+      frame = this.#wire.error(number, failure);
+    } catch {
+      // The error's data cannot be encoded: what happened is worth more than the data.
+      frame = this.#wire.error(number, { code: failure.code, message: failure.message });
+    }
+    this.#push(frame);
+  }
+
+  refuse(number: number, refusal: Refusal): void {
+    this.#push(this.#wire.refused(number, refusal));
+  }
+
+  /** Tells the client to send no new calls here. */
+  drain(timeLeftMs: number): void {
+    if (this.session !== undefined) this.#push(this.#wire.drain(Math.ceil(timeLeftMs)));
+    else this.destroy();
+  }
+
+  /** Gives the link up and tells the client why. */
+  fault(error: HoldfastError): void {
+    if (this.#isGone) return;
+    this.#wire.stop();
+    this.#outbox.pushAll(this.#wire.fault(error));
+    this.#outbox.flush();
+    this.#isGone = true;
+    this.#owner.onFault(this.peer, error);
+    // What the client goes on sending is read and thrown away: closing with unread bytes would
+    // reset the connection, and the reset could overtake the reason.
+    this.#channel.close();
+    this.#alarm.set(this.#owner.options.clock.now() + closeTimeoutMs);
+  }
+
+  destroy(): void {
+    this.#isGone = true;
+    this.#wire.stop();
+    this.#channel.destroy();
+  }
+
+  onBytes(chunk: Buffer): void {
+    if (this.#isGone) return;
+    this.#heardAt = this.#owner.options.clock.now();
+    this.#isPinged = false;
+    try {
+      this.#wire.receive(chunk);
+    } catch (error) {
+      this.fault(asFault(error));
+    }
+  }
+
+  readInto(): Buffer | undefined {
+    return this.#wire.readInto();
+  }
+
+  onClosed(): void {
+    this.#isGone = true;
+    this.#alarm.clear();
+    this.#outbox.close();
+    this.session?.leave(this);
+    this.#owner.onClosed(this);
+  }
+
+  onHello({ session, maxFrameBytes }: ClientHello): void {
+    const { options, sessions, hello } = this.#owner;
+    this.#maxFrameBytes = Math.min(maxFrameBytes, options.maxFrameBytes);
+    this.session = sessions.open(session);
+    this.session.join(this);
+    this.#alarm.set(options.clock.now() + options.idlePingMs);
+    this.#push(this.#wire.hello(hello));
+    const timeLeftMs = this.#owner.drainTimeLeftMs();
+    if (timeLeftMs !== undefined) this.drain(timeLeftMs);
+  }
+
+  onCall(call: ArrivedCall): void {
+    this.#owner.onCall(this, call);
+  }
+
+  onCancel(number: number): void {
+    const call = this.session?.running.get(number);
+    if (call === undefined || call.link !== this) return;
+    call.cancel(
+      new HoldfastError('ERR_HOLDFAST_ABORTED', `Call "${call.verb}" was cancelled by its caller`),
+    );
+    this.session?.finished(call);
+  }
+
+  onPing(token: number): void {
+    this.#push(this.#wire.pong(token));
+  }
+
+  onPong(): void {}
+
+  #push(frame: Buffer): void {
+    if (this.#isGone) return;
+    this.#outbox.pushAll(frame);
+    this.#afterPush();
+  }
+
+  #afterPush(): void {
+    const backlogBytes = this.#outbox.backlogBytes;
+    if (backlogBytes >= earlyFlushBytes && !this.#outbox.writing) this.#outbox.flush();
+    else if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      process.nextTick(this.#flush);
+    }
+    const { maxOutgoingBytes } = this.#owner.options;
+    if (backlogBytes <= maxOutgoingBytes || this.#isGone) return;
+    if (backlogBytes > 2 * maxOutgoingBytes) {
+      const message = `Client does not read: ${backlogBytes} bytes of replies wait, more than twice maxOutgoingBytes (${maxOutgoingBytes})`;
+      this.#owner.onFault(this.peer, new HoldfastError('ERR_HOLDFAST_OUTGOING_FULL', message));
+      this.destroy();
+    } else if (!this.#isPaused) {
+      this.#isPaused = true;
+      this.#channel.pause();
+    }
+  }
+
+  #onFlush(): void {
+    this.#isScheduled = false;
+    this.#outbox.flush();
+  }
+
+  #onEmpty(): void {
+    if (!this.#isPaused || this.#isGone) return;
+    this.#isPaused = false;
+    this.#channel.resume();
+  }
+
+  #onAlarm(): void {
+    const { clock, handshakeTimeoutMs, heartbeatTimeoutMs, idlePingMs } = this.#owner.options;
+    if (this.#isGone) {
+      this.destroy();
+      return;
+    }
+    if (this.session === undefined) {
+      const message = `No hello within ${handshakeTimeoutMs} ms`;
+      this.fault(new HoldfastError('ERR_HOLDFAST_HANDSHAKE_TIMEOUT', message));
+      return;
+    }
+    const now = clock.now();
+    const silentMs = now - this.#heardAt;
+    if (silentMs < idlePingMs) {
+      this.#alarm.set(this.#heardAt + idlePingMs);
+    } else if (this.#isPinged) {
+      this.destroy();
+    } else {
+      this.#isPinged = true;
+      this.#pingToken = (this.#pingToken % 0xffff_ffff) + 1;
+      this.#push(this.#wire.ping(this.#pingToken));
+      this.#alarm.set(now + heartbeatTimeoutMs);
+    }
+  }
+}
+
+function asFault(error: unknown): HoldfastError {
+  if (isHoldfastError(error)) return error;
+  // A defect of ours must not end the process: it costs this one link.
+  return new HoldfastError('ERR_HOLDFAST_PROTOCOL', 'The message could not be processed', {
+    cause: error,
+  });
+}

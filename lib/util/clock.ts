@@ -1,0 +1,50 @@
+/** A timer that was set on a {@link Clock}. */
+export interface Timer {
+  /** After this it does not fire. */
+  cancel(): void;
+  /** Lets it keep the process alive. */
+  ref(): void;
+  /** Lets the process end although it is set. */
+  unref(): void;
+}
+
+/**
+ * Where the library takes time from. The system's by default; tests and the simulator bring their
+ * own. Times are milliseconds of a clock that never goes back, from an arbitrary start.
+ */
+export interface Clock {
+  now(): number;
+  /** Calls back once after at least `delayMs`. */
+  setTimer(callback: () => void, delayMs: number): Timer;
+  /** Calls back after the event loop has turned once more; keeps the process alive until then. */
+  nextTurn(callback: () => void): void;
+}
+
+class SystemTimer implements Timer {
+  readonly #timeout: NodeJS.Timeout;
+
+  constructor(callback: () => void, delayMs: number) {
+    this.#timeout = setTimeout(callback, delayMs);
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timeout);
+  }
+
+  ref(): void {
+    this.#timeout.ref();
+  }
+
+  unref(): void {
+    this.#timeout.unref();
+  }
+}
+
+/** Node's monotonic clock and timers. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimer: (callback, delayMs) => new SystemTimer(callback, delayMs),
+  nextTurn: (callback) => {
+    setImmediate(callback);
+  },
+};

@@ -1,0 +1,91 @@
+import { HoldfastError } from '../errors.ts';
+import { resolveOptions, show } from '../util/check.ts';
+import { settingChecks, type VerbSettings, type Verbs } from './define.ts';
+import { isSafety, type Safety, stricter } from './safety.ts';
+
+/** What one side says of a verb: a row of the published table. */
+export interface VerbRow {
+  readonly name: string;
+  readonly safety: Safety;
+  readonly settings: VerbSettings;
+}
+
+/** Most verbs that a published table may have. */
+export const maxVerbs = 4096;
+
+/** The table that a server publishes: its verbs in the order in which calls refer to them. */
+export function tableOf(verbs: Verbs): VerbRow[] {
+  return Object.entries(verbs).map(([name, { safety, settings }]) => ({ name, safety, settings }));
+}
+
+/** A table as it travels. */
+export function encodeTable(rows: readonly VerbRow[]): unknown {
+  return rows.map(({ name, safety, settings }) => [name, safety, settings]);
+}
+
+/**
+ * A table that arrived. Settings that this version does not know are left out; a class that it does
+ * not know counts as `mutate`, the strictest.
+ *
+ * @throws HoldfastError `ERR_HOLDFAST_PROTOCOL`
+ */
+export function decodeTable(value: unknown): VerbRow[] {
+  if (!Array.isArray(value) || value.length > maxVerbs) {
+    throw badTable(`it must be a list of at most ${maxVerbs} verbs, got ${show(value)}`);
+  }
+  return value.map((row: unknown) => {
+    if (!Array.isArray(row) || typeof row[0] !== 'string') throw badTable('a row has no name');
+    return {
+      name: row[0],
+      safety: isSafety(row[1]) ? row[1] : 'mutate',
+      settings: knownSettings(row[2]),
+    };
+  });
+}
+
+function knownSettings(value: unknown): VerbSettings {
+  const known: Record<string, unknown> = {};
+  for (const name of Object.keys(settingChecks)) {
+    const setting = (value as Record<string, unknown> | null | undefined)?.[name];
+    if (setting !== undefined && setting !== null) known[name] = setting;
+  }
+  try {
+    return resolveOptions('verb setting', known as VerbSettings, {}, settingChecks);
+  } catch (cause) {
+    throw badTable('a setting is out of range', cause);
+  }
+}
+
+function badTable(why: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('ERR_HOLDFAST_PROTOCOL', `Peer's table of verbs is wrong: ${why}`, {
+    cause,
+    final: true,
+  });
+}
+
+/** What holds of a verb when both sides have an opinion: of each setting the stricter. */
+export function stricterRow(mine: VerbRow, theirs: VerbRow): VerbRow {
+  return {
+    name: mine.name,
+    safety: stricter(mine.safety, theirs.safety),
+    settings: {
+      ...pick('timeoutMs', Math.min, mine, theirs),
+      ...pick('attemptTimeoutMs', Math.min, mine, theirs),
+      ...pick('maxAttempts', Math.min, mine, theirs),
+      ...pick('maxReplayAgeMs', Math.min, mine, theirs),
+      ...pick('leaseMs', Math.max, mine, theirs),
+    },
+  };
+}
+
+function pick(
+  name: keyof VerbSettings,
+  choose: (one: number, other: number) => number,
+  mine: VerbRow,
+  theirs: VerbRow,
+): VerbSettings {
+  const one = mine.settings[name];
+  const other = theirs.settings[name];
+  if (one === undefined) return other === undefined ? {} : { [name]: other };
+  return { [name]: other === undefined ? one : choose(one, other) };
+}
