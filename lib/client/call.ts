@@ -90,6 +90,12 @@ export class Call implements Due, EncodedCall {
     return this.end - this.start + (this.body === undefined ? 0 : this.body.byteLength);
   }
 
+  /** The attempt that was sent last may have run, or still may. */
+  mayRun(): void {
+    if (this.ambiguousAttempts === 0) this.firstSentAt = this.sentAt;
+    this.ambiguousAttempts++;
+  }
+
   /** True when an attempt may have run. */
   get mayHaveRun(): boolean {
     return this.ambiguousAttempts > 0;

@@ -17,8 +17,9 @@ import { CallTable } from './call-table.ts';
 import type { ClientLink } from './client-link.ts';
 import type { ReplayEvent } from './events.ts';
 import { atVerb, callError, inWords } from './failures.ts';
+import { Judge } from './judge.ts';
 import { type CallOptions, type ResolvedClientOptions, reconnectBounds } from './options.ts';
-import { type Circumstances, type Decision, decide } from './replay.ts';
+import type { Decision } from './replay.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /** Who is told what the calls need. */
@@ -39,6 +40,7 @@ export class Calls implements Deadlines {
   readonly #wheel: TimerWheel;
   readonly #writer: CallWriter;
   readonly #budget: RetryBudget = unlimitedBudget;
+  readonly #judge: Judge;
   readonly #table = new CallTable();
   readonly #queue = new CallQueue();
   #pendingBytes = 0;
@@ -48,6 +50,7 @@ export class Calls implements Deadlines {
     this.#options = options;
     this.#wheel = wheelOf(options.clock);
     this.#writer = protocol.callWriter();
+    this.#judge = new Judge(options, this.#budget);
   }
 
   /** Calls that have not settled. */
@@ -159,7 +162,7 @@ export class Calls implements Deadlines {
         this.#fail(call, 'ERR_HOLDFAST_FRAME_TOO_LARGE', why, this.#outcomeOf(call), {
           final: true,
         });
-      } else if (call.mayHaveRun && this.#isTooOld(call, now)) {
+      } else if (this.#judge.isTooOld(call)) {
         this.#fail(
           call,
           'ERR_HOLDFAST_LOST',
@@ -219,7 +222,7 @@ export class Calls implements Deadlines {
     const code = Object.hasOwn(errorCodes, refusal.code)
       ? (refusal.code as ErrorCode)
       : 'ERR_HOLDFAST_REFUSED';
-    const decision = this.#judge(call, link, 'refused', refusal.final, refusal.message);
+    const decision = this.#judged(call, link, 'refused', refusal.final, refusal.message);
     if (decision.action !== 'send-again') {
       this.#fail(call, code, refusal.message, decision.outcome, {
         retryAfterMs: refusal.retryAfterMs,
@@ -253,7 +256,7 @@ export class Calls implements Deadlines {
     for (const call of this.#table.filter((candidate) => candidate.link === link)) {
       call.extras?.attemptAlarm?.clear();
       const evidence = link.outbox.judge(call.sentFrom, call.sentTo);
-      const decision = this.#judge(call, link, evidence, false, inWords(cause));
+      const decision = this.#judged(call, link, evidence, false, inWords(cause));
       if (decision.action === 'send-again') again.push(call);
       else {
         const why = `the connection was lost (${inWords(cause)}), ${decision.why}`;
@@ -313,7 +316,7 @@ export class Calls implements Deadlines {
     if (link === undefined) return;
     const why = `no answer within ${attemptTimeoutMs} ms`;
     // On a link that lives even an attempt that has not left yet will leave.
-    const decision = this.#judge(call, link, 'handed-over', false, why);
+    const decision = this.#judged(call, link, 'handed-over', false, why);
     link.cancel(call.number);
     if (decision.action === 'send-again') this.#sendAgain([call]);
     else
@@ -324,8 +327,8 @@ export class Calls implements Deadlines {
   #giveUp(call: Call, code: ErrorCode, why: string, cause: unknown): void {
     const { link } = call;
     if (link !== undefined) {
-      call.ambiguousAttempts++;
-      this.#record(call, link, 'handed-over', { action: 'fail', why });
+      call.mayRun();
+      this.#judge.record(call, link, 'handed-over', 'fail', why);
       call.link = undefined;
       link.cancel(call.number);
     }
@@ -333,82 +336,26 @@ export class Calls implements Deadlines {
   }
 
   /** Decides about an attempt that ended without an answer, and takes the call off its link. */
-  #judge(
+  #judged(
     call: Call,
     link: ClientLink | undefined,
     evidence: Evidence,
     isFinalRefusal: boolean,
     event: string,
   ): Decision {
-    const { settings, safety } = call.verb.row;
-    const isAmbiguous = evidence === 'handed-over';
-    if (isAmbiguous && call.ambiguousAttempts === 0) call.firstSentAt = call.sentAt;
-    const maxAttempts = settings.maxAttempts ?? this.#options.maxAttempts;
-    const facts: Circumstances = {
-      evidence,
-      safety,
-      setting: call.setting,
-      mayHaveRun: call.mayHaveRun,
-      isTooOld: (isAmbiguous || call.mayHaveRun) && this.#isTooOld(call, this.#options.clock.now()),
-      hasAttemptsLeft: call.ambiguousAttempts + (isAmbiguous ? 1 : 0) < maxAttempts,
-      isFinalRefusal,
-      isInputConsumed: false,
-      isReplySeen: false,
-      canReconcile: false,
-    };
-    if (isAmbiguous) call.ambiguousAttempts++;
-    let decision = decide(facts);
-    if (decision.costs && !this.#budget.withdraw()) {
-      decision = {
-        action: 'fail',
-        outcome: 'unknown',
-        costs: false,
-        why: 'the retry budget is empty',
-      };
-    }
-    this.#record(call, link, evidence, {
-      action: decision.action,
-      why: `${event}: ${decision.why}`,
-    });
+    const decision = this.#judge.decide(call, link, evidence, isFinalRefusal, event);
     call.link = undefined;
     if (decision.action === 'send-again') {
-      this.#owner.onReplay({
-        verb: call.verb.name,
-        attempt: call.attempts + 1,
-        evidence,
-        why: decision.why,
-      });
+      const attempt = call.attempts + 1;
+      this.#owner.onReplay({ verb: call.verb.name, attempt, evidence, why: decision.why });
     }
     return decision;
-  }
-
-  #record(
-    call: Call,
-    link: ClientLink | undefined,
-    evidence: Evidence,
-    { action, why }: Pick<Decision, 'action' | 'why'>,
-  ): void {
-    call.history ??= [];
-    call.history.push({
-      number: call.attempts,
-      link: link?.label ?? '',
-      phase: evidence === 'refused' ? 'answered' : evidence === 'handed-over' ? 'sent' : 'sending',
-      evidence,
-      decision: action,
-      why,
-    });
   }
 
   #sendAgain(calls: readonly Call[]): void {
     if (calls.length === 0) return;
     this.#queue.pushFront(calls);
     this.#owner.schedule();
-  }
-
-  #isTooOld(call: Call, now: number): boolean {
-    if (call.verb.row.safety !== 'idempotent') return false;
-    const maxAgeMs = call.verb.row.settings.maxReplayAgeMs ?? this.#options.maxReplayAgeMs;
-    return now - call.firstSentAt > maxAgeMs;
   }
 
   #outcomeOf(call: Call): Outcome {

@@ -6,6 +6,7 @@ import { mediumOf } from '../media/url.ts';
 import { sessionBytes } from '../protocols/holdfast/hello.ts';
 import { holdfastProtocol } from '../protocols/holdfast/index.ts';
 import { optionError, show } from '../util/check.ts';
+import { emitSafely } from '../util/emit.ts';
 import type { InputOf, OutputOf, Verbs } from '../verbs/define.ts';
 import { tableOf } from '../verbs/table.ts';
 import type { ClientEvents, ClientState } from './events.ts';
@@ -20,6 +21,7 @@ import { checkedInput, checkedOutput } from './schemas.ts';
 import { VerbUse } from './verb-use.ts';
 
 /** What a verb is called with: nothing, its input, and how this call differs. */
+// biome-ignore lint/suspicious/noConfusingVoidType: `void` is what a verb without input has
 export type CallArguments<Input> = [Input] extends [void]
   ? [input?: undefined, options?: CallOptions]
   : [input: Input, options?: CallOptions];
@@ -63,10 +65,10 @@ export class Client<V extends Verbs = Verbs> {
     });
     this.#timeoutMs = options.timeoutMs;
     this.#links = new Links(media, options, holdfastProtocol, randomBytes(sessionBytes), {
-      onState: (event) => this.#emit('state', event),
-      onReconnecting: (event) => this.#emit('reconnecting', event),
-      onReplay: (event) => this.#emit('replay', event),
-      onDraining: (event) => this.#emit('draining', event),
+      onState: (event) => emitSafely(this.#events, 'state', event),
+      onReconnecting: (event) => emitSafely(this.#events, 'reconnecting', event),
+      onReplay: (event) => emitSafely(this.#events, 'replay', event),
+      onDraining: (event) => emitSafely(this.#events, 'draining', event),
       onClosed,
     });
     this.call = this.#methods(verbs);
@@ -165,20 +167,6 @@ export class Client<V extends Verbs = Verbs> {
     return new Promise((resolve, reject) => {
       this.#links.calls.start(use, input, options, resolve, reject);
     });
-  }
-
-  /** A listener that throws does not break the machine; its error surfaces as uncaught. */
-  #emit<Name extends keyof ClientEvents>(
-    name: Name,
-    event: Parameters<ClientEvents[Name]>[0],
-  ): void {
-    try {
-      this.#events.emit(name, ...([event] as never));
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
   }
 }
 

@@ -3,8 +3,13 @@ import { codeOf, HoldfastError, messageOf } from '../errors.ts';
 import type { Channel, Listening, Peer } from './medium.ts';
 import { SocketChannel } from './socket-channel.ts';
 
-/** Size of the memory that a dialled socket reads into, again and again. */
-const readBufferBytes = 64 * 1024;
+/**
+ * What all dialled sockets read into. One is enough: the bytes are used up before the next read,
+ * by contract of `ChannelUser.onBytes`. It is large because fewer reads are worth more than memory
+ * that there is once.
+ */
+let sharedBuffer: Buffer | undefined;
+const sharedBufferBytes = 256 * 1024;
 
 /**
  * Opens a socket and yields its channel. Everything is closed again when `signal` aborts.
@@ -17,9 +22,10 @@ export function dialSocket(
 ): Promise<Channel> {
   return new Promise((resolve, reject) => {
     let channel: SocketChannel | undefined;
-    let shared: Buffer | undefined;
+    sharedBuffer ??= Buffer.allocUnsafeSlow(sharedBufferBytes);
+    const shared = sharedBuffer;
     const onread: net.OnReadOpts = {
-      buffer: () => channel?.readInto() ?? (shared ??= Buffer.allocUnsafeSlow(readBufferBytes)),
+      buffer: () => channel?.readInto() ?? shared,
       callback: (byteLength, memory) => {
         channel?.receive((memory as Buffer).subarray(0, byteLength));
         return true;

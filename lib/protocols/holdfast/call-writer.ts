@@ -23,9 +23,8 @@ export class HoldfastCallWriter extends FrameWriter implements CallWriter {
     const { buffer, start } = call;
     buffer[start + 6] = verbIndex >>> 8;
     buffer[start + 7] = verbIndex;
-    buffer[start + 14] = attempt < 255 ? attempt : 255;
-    const remaining = Math.ceil(remainingMs);
-    writeUint32(buffer, start + 16, remaining < maxRemainingMs ? remaining : maxRemainingMs);
+    buffer[start + 14] = Math.min(attempt, 255);
+    writeUint32(buffer, start + 16, Math.min(Math.ceil(remainingMs), maxRemainingMs));
   }
 }
 

@@ -3,8 +3,16 @@ import { HoldfastError } from '../../errors.ts';
 /** Deepest nesting of arrays and maps in a value. */
 export const maxDepth = 100;
 
-/** How many items are still to come at each level; shared, since inspection never yields. */
-const remaining = new Int32Array(maxDepth + 1);
+/**
+ * How many items are still to come at each outer level; negative for maps. Shared, like the state
+ * below it, since an inspection never yields.
+ */
+const outerLevels = new Int32Array(maxDepth);
+
+/** Keys and values alike count as items of a map. */
+let itemsLeft = 0;
+let isMap = false;
+let depth = 0;
 
 /**
  * Walks over a msgpack value without building it, and throws `ERR_HOLDFAST_DECODE` unless it is one
@@ -14,67 +22,68 @@ const remaining = new Int32Array(maxDepth + 1);
  */
 export function inspectValue(buffer: Buffer, start: number, end: number): void {
   let position = start;
-  let depth = 0;
-  // Bit 31 of a level's count marks a map; its count runs over keys and values alike.
-  let left = 1;
-  let isMap = false;
-  for (;;) {
-    while (left === 0) {
-      if (depth === 0) {
-        if (position !== end) throw bad(`${end - position} bytes follow the value`);
-        return;
-      }
-      const outer = remaining[--depth] as number;
-      isMap = outer < 0;
-      left = outer & 0x7fff_ffff;
+  depth = 0;
+  itemsLeft = 1;
+  isMap = false;
+  while (itemsLeft > 0 || depth > 0) {
+    if (itemsLeft === 0) {
+      leave();
+      continue;
     }
     if (position >= end) throw bad('it ends early');
     const token = buffer[position++] as number;
     // In a map keys and values alternate, the first of an even number being a key.
-    if (isMap && (left & 1) === 0 && !isString(token)) throw bad('a key is not a string');
-    left--;
-    let children = -1;
-    let childIsMap = false;
-    if (token < 0x80 || token >= 0xe0 || token === 0xc0 || token === 0xc2 || token === 0xc3) {
-      continue;
-    } else if (token >= 0xa0 && token < 0xc0) {
-      position += token & 0x1f;
-    } else if (token < 0x90) {
-      childIsMap = true;
-      children = token & 0x0f;
-    } else if (token < 0xa0) {
-      children = token & 0x0f;
-    } else {
-      const field = fieldBytes[token - 0xc0] as number;
-      if (field < 0) throw bad(`the token 0x${token.toString(16)} is not allowed`);
-      if (position + field > end) throw bad('it ends early');
-      if (token === 0xd4 || token === 0xd6 || token === 0xd7 || token === 0xc7) {
-        checkExtension(buffer, position, token);
-        position += field;
-      } else if (token >= 0xca && token <= 0xd3) {
-        position += field;
-      } else {
-        let length = 0;
-        for (let index = 0; index < field; index++) {
-          length = length * 256 + (buffer[position++] as number);
-        }
-        if (token >= 0xdc) {
-          childIsMap = token >= 0xde;
-          children = length;
-        } else {
-          position += length;
-        }
-      }
-    }
+    if (isMap && (itemsLeft & 1) === 0 && !isString(token)) throw bad('a key is not a string');
+    itemsLeft--;
+    if (token < 0x80 || token >= 0xe0) continue;
+    if (token >= 0xc0) position = skipField(buffer, position, end, token);
+    else if (token >= 0xa0) position += token & 0x1f;
+    else enter(token & 0x0f, token < 0x90, end - position);
     if (position > end) throw bad('a length goes beyond its end');
-    if (children < 0) continue;
-    const items = childIsMap ? children * 2 : children;
-    if (items > end - position) throw bad('a length goes beyond its end');
-    if (depth === maxDepth) throw bad(`it is nested deeper than ${maxDepth}`);
-    remaining[depth++] = isMap ? left | ~0x7fff_ffff : left;
-    left = items;
-    isMap = childIsMap;
   }
+  if (position !== end) throw bad(`${end - position} bytes follow the value`);
+}
+
+/** Goes one level down, into an array or a map. */
+function enter(children: number, intoMap: boolean, bytesLeft: number): void {
+  const items = intoMap ? children * 2 : children;
+  if (items > bytesLeft) throw bad('a length goes beyond its end');
+  if (depth === maxDepth) throw bad(`it is nested deeper than ${maxDepth}`);
+  outerLevels[depth++] = isMap ? ~itemsLeft : itemsLeft;
+  itemsLeft = items;
+  isMap = intoMap;
+}
+
+/** Goes back up. */
+function leave(): void {
+  const outer = outerLevels[--depth] as number;
+  isMap = outer < 0;
+  itemsLeft = isMap ? ~outer : outer;
+}
+
+/** Skips what stands behind a token from 0xc0 to 0xdf, or enters it; gives the next position. */
+function skipField(buffer: Buffer, start: number, end: number, token: number): number {
+  const field = fieldBytes[token - 0xc0] as number;
+  if (field < 0) throw bad(`the token 0x${token.toString(16)} is not allowed`);
+  const position = start + field;
+  if (position > end) throw bad('it ends early');
+  if (token < 0xc4 || (token >= 0xca && token <= 0xd3)) return position;
+  if (token >= 0xd4 ? token <= 0xd8 : token >= 0xc7) {
+    checkExtension(buffer, start, token);
+    return position;
+  }
+  const length = readLength(buffer, start, field);
+  if (token < 0xdc) return position + length;
+  enter(length, token >= 0xde, end - position);
+  return position;
+}
+
+function readLength(buffer: Buffer, start: number, field: number): number {
+  let length = 0;
+  for (let index = 0; index < field; index++) {
+    length = length * 256 + (buffer[start + index] as number);
+  }
+  return length;
 }
 
 /**
