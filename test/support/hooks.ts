@@ -1,0 +1,35 @@
+import { wheelOf } from '../../lib/retry/timer-wheel.ts';
+import { systemClock } from '../../lib/util/clock.ts';
+
+const kinds = new Set(['TCPSocketWrap', 'TCPServerWrap', 'PipeWrap', 'ProcessWrap', 'TCPConnectWrap']);
+
+/** How long a test's sockets and timers may take to be gone. */
+const patienceMs = 1_500;
+
+function open(): string[] {
+  return process.getActiveResourcesInfo().filter((kind) => kinds.has(kind));
+}
+
+function leftBehind(before: number): string | undefined {
+  const resources = open();
+  if (resources.length > before) return `sockets, servers or processes: ${resources.join(', ')}`;
+  const { size } = wheelOf(systemClock);
+  return size > 0 ? `${size} deadlines or alarms on the wheel` : undefined;
+}
+
+let before = 0;
+
+/** Every test must end everything that it began: no socket, server, process or deadline is left. */
+export const mochaHooks: Mocha.RootHookObject = {
+  beforeEach() {
+    before = open().length;
+  },
+  async afterEach() {
+    const until = performance.now() + patienceMs;
+    while (leftBehind(before) !== undefined && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const found = leftBehind(before);
+    if (found !== undefined) throw new Error(`The test left behind ${found}`);
+  },
+};

@@ -1,0 +1,13 @@
+import mocha from 'mocha';
+
+/** Mocha's usual output, and a closing line that a machine can read. */
+export default class Reporter extends mocha.reporters.Spec {
+  constructor(runner, options) {
+    super(runner, options);
+    runner.once('end', () => {
+      const { passes, failures, pending } = this.stats;
+      const skipped = pending > 0 ? `, ${pending} skipped` : '';
+      console.log(`${passes} passed, ${failures} failed${skipped}`);
+    });
+  }
+}
