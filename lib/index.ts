@@ -23,9 +23,9 @@ export type { Channel, ChannelUser, Listener, Listening, Medium, Peer } from './
 export { memory } from './media/memory.ts';
 export { type TcpOptions, tcp } from './media/tcp.ts';
 export { type UnixOptions, unix } from './media/unix.ts';
+export { type RefuseOptions, refuse } from './server/answers.ts';
 export type { Handlers } from './server/handlers.ts';
 export { type ServerOptions, serverDefaults } from './server/options.ts';
-export { type RefuseOptions, refuse } from './server/refuse.ts';
 export { serve } from './server/serve.ts';
 export type { DrainReport, Server, ServerEvents } from './server/server.ts';
 export type { CallContext } from './server/server-call.ts';

@@ -2,6 +2,7 @@ import type { AttemptRecord } from '../errors.ts';
 import type { EncodedCall } from '../protocols/protocol.ts';
 import type { Alarm, Due } from '../retry/timer-wheel.ts';
 import type { ReplaySetting } from '../verbs/safety.ts';
+import type { VerbRow } from '../verbs/table.ts';
 import type { ClientLink } from './client-link.ts';
 import type { VerbUse } from './verb-use.ts';
 
@@ -45,6 +46,8 @@ export class Call implements Due, EncodedCall {
   sentAt = 0;
   /** The link of the current attempt, and the attempt's interval in that link's output. */
   link: ClientLink | undefined;
+  /** What held of the verb when the current attempt was sent. */
+  row: VerbRow;
   sentFrom = 0;
   sentTo = 0;
   isQueued = false;
@@ -67,7 +70,7 @@ export class Call implements Due, EncodedCall {
     setting: ReplaySetting,
     encoded: EncodedCall,
     madeAt: number,
-    deadlineAt: number,
+    timeoutMs: number,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ) {
@@ -76,7 +79,8 @@ export class Call implements Due, EncodedCall {
     this.verb = verb;
     this.setting = setting;
     this.madeAt = madeAt;
-    this.deadlineAt = deadlineAt;
+    this.deadlineAt = madeAt + timeoutMs;
+    this.row = verb.row;
     this.buffer = encoded.buffer;
     this.start = encoded.start;
     this.end = encoded.end;

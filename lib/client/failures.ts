@@ -1,5 +1,19 @@
 import { type ErrorCode, HoldfastError, messageOf, type Outcome } from '../errors.ts';
 import type { Call } from './call.ts';
+import type { VerbUse } from './verb-use.ts';
+
+/** What the error of a call can carry beside its code and outcome. */
+export interface CallErrorDetails {
+  readonly cause?: unknown;
+  readonly retryAfterMs?: number | undefined;
+  readonly final?: boolean;
+}
+
+const inPlainWords: Readonly<Record<Outcome, string>> = {
+  'not-executed': 'it was not executed',
+  executed: 'it was executed',
+  unknown: 'it may have been executed',
+};
 
 /** The error of a call that failed on the way: with all that is known of it. */
 export function callError(
@@ -7,19 +21,33 @@ export function callError(
   code: ErrorCode,
   why: string,
   outcome: Outcome,
-  more: { cause?: unknown; retryAfterMs?: number | undefined; final?: boolean } = {},
+  details?: CallErrorDetails,
 ): HoldfastError {
-  const known = {
-    'not-executed': 'it was not executed',
-    executed: 'it was executed',
-    unknown: 'it may have been executed',
-  };
-  return new HoldfastError(code, `Call "${call.verb.name}" failed: ${why}; ${known[outcome]}`, {
-    verb: call.verb.name,
+  const verb = call.verb.name;
+  const message = `Call "${verb}" failed: ${why}; ${inPlainWords[outcome]}`;
+  return new HoldfastError(code, message, {
+    verb,
     outcome,
     attempts: call.history ?? [],
-    ...more,
+    ...details,
   });
+}
+
+/** The error of a call that was not made because a limit of the client is reached. */
+export function limitError(
+  { name }: VerbUse,
+  code: ErrorCode,
+  option: string,
+  limit: number,
+): HoldfastError {
+  const message = `Call "${name}" was not made: the limit ${option} (${limit}) is reached; wait for earlier calls to settle or raise it`;
+  return new HoldfastError(code, message, { verb: name });
+}
+
+/** The error of a call whose signal had aborted before it was made. */
+export function cancelledError({ name }: VerbUse, { reason }: AbortSignal): HoldfastError {
+  const message = `Call "${name}" was not made: its signal had aborted already`;
+  return new HoldfastError('ERR_HOLDFAST_ABORTED', message, { verb: name, cause: reason });
 }
 
 /** An error that arose before there was a call, with the verb's name added. */

@@ -1,5 +1,6 @@
 import type { AttemptRecord, Evidence } from '../errors.ts';
 import type { RetryBudget } from '../retry/budget.ts';
+import type { VerbRow } from '../verbs/table.ts';
 import type { Call } from './call.ts';
 import type { ClientLink } from './client-link.ts';
 import type { ResolvedClientOptions } from './options.ts';
@@ -29,22 +30,9 @@ export class Judge {
     isFinalRefusal: boolean,
     event: string,
   ): Decision {
-    const { settings, safety } = call.verb.row;
-    const isAmbiguous = evidence === 'handed-over';
     const mayHaveRun = call.mayHaveRun;
-    if (isAmbiguous) call.mayRun();
-    const facts: Circumstances = {
-      evidence,
-      safety,
-      setting: call.setting,
-      mayHaveRun,
-      isTooOld: this.isTooOld(call),
-      hasAttemptsLeft: call.ambiguousAttempts < (settings.maxAttempts ?? this.#options.maxAttempts),
-      isFinalRefusal,
-      isInputConsumed: false,
-      isReplySeen: false,
-      canReconcile: false,
-    };
+    if (evidence === 'handed-over') call.mayRun();
+    const facts = this.#factsOf(call, call.row, evidence, mayHaveRun, isFinalRefusal);
     let decision = decide(facts);
     if (decision.costs && !this.#budget.withdraw()) {
       decision = {
@@ -58,12 +46,38 @@ export class Judge {
     return decision;
   }
 
-  /** True when repeating the call could undo what others did since its first sending. */
-  isTooOld(call: Call): boolean {
-    const { settings, safety } = call.verb.row;
-    if (safety !== 'idempotent' || !call.mayHaveRun) return false;
+  /**
+   * Why a call must not go out after all, or undefined if it may: the server that it goes to may
+   * hold its verb for stricter than the one before did, and time has passed.
+   */
+  objectionTo(call: Call): string | undefined {
+    if (!call.mayHaveRun) return undefined;
+    const facts = this.#factsOf(call, call.verb.row, 'handed-over', true, false);
+    const { action, why } = decide(facts);
+    return action === 'send-again' ? undefined : why;
+  }
+
+  #factsOf(
+    call: Call,
+    { settings, safety }: VerbRow,
+    evidence: Evidence,
+    mayHaveRun: boolean,
+    isFinalRefusal: boolean,
+  ): Circumstances {
     const maxAgeMs = settings.maxReplayAgeMs ?? this.#options.maxReplayAgeMs;
-    return this.#options.clock.now() - call.firstSentAt > maxAgeMs;
+    const maxAttempts = settings.maxAttempts ?? this.#options.maxAttempts;
+    return {
+      evidence,
+      safety,
+      setting: call.setting,
+      mayHaveRun,
+      isTooOld: call.mayHaveRun && this.#options.clock.now() - call.firstSentAt > maxAgeMs,
+      hasAttemptsLeft: call.ambiguousAttempts < maxAttempts,
+      isFinalRefusal,
+      isInputConsumed: false,
+      isReplySeen: false,
+      canReconcile: false,
+    };
   }
 
   /** Writes one line of the call's history. */

@@ -179,23 +179,23 @@ export class Links implements LinkOwner, CallsOwner {
   onReply(link: ClientLink, number: number, value: unknown): void {
     this.#check(number);
     if (this.#tries > 0 && link === this.#link) this.#tries = 0;
-    this.calls.onReply(number, value);
+    this.calls.attempts.onReply(link, number, value);
   }
 
-  onUndecodable(_link: ClientLink, number: number, error: HoldfastError): void {
+  onUndecodable(link: ClientLink, number: number, error: HoldfastError): void {
     this.#check(number);
-    this.calls.onUndecodable(number, error);
+    this.calls.attempts.onUndecodable(link, number, error);
   }
 
   onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void {
     this.#check(number);
     if (link === this.#link) this.#tries = 0;
-    this.calls.onRemoteError(number, failure);
+    this.calls.attempts.onRemoteError(link, number, failure);
   }
 
-  onRefused(_link: ClientLink, number: number, refusal: Refusal): void {
+  onRefused(link: ClientLink, number: number, refusal: Refusal): void {
     this.#check(number);
-    this.calls.onRefused(number, refusal);
+    this.calls.attempts.onRefused(link, number, refusal);
   }
 
   onDraining(link: ClientLink, timeLeftMs: number): void {
@@ -217,7 +217,7 @@ export class Links implements LinkOwner, CallsOwner {
       this.#lastFailure = cause;
       this.#leave(cause);
     }
-    this.calls.onLost(link, cause);
+    this.calls.attempts.onLost(link, cause);
     if (this.#state === 'closed') this.#finish();
     else this.#seek();
   }

@@ -1,5 +1,7 @@
 import type { Peer } from '../media/medium.ts';
+import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { Clock } from '../util/clock.ts';
+import type { ServedVerb } from './handlers.ts';
 import type { ServerLink } from './server-link.ts';
 
 /** What a handler is told of the call that it serves. */
@@ -32,33 +34,21 @@ export class ServerCall implements CallContext {
   readonly inputBytes: number;
   /** Where the answer goes; after a lost connection the client may ask on another. */
   link: ServerLink;
-  /** The link on whose account it is while it runs. */
-  countedOn: ServerLink;
   /** Nobody waits for the answer any more. */
   isCancelled = false;
   readonly #deadlineAt: number;
   readonly #clock: Clock;
   #controller: AbortController | undefined;
 
-  constructor(
-    link: ServerLink,
-    verb: string,
-    number: number,
-    attempt: number,
-    key: string | undefined,
-    inputBytes: number,
-    deadlineAt: number,
-    clock: Clock,
-  ) {
+  constructor(link: ServerLink, { name, verb }: ServedVerb, arrived: ArrivedCall, clock: Clock) {
     this.link = link;
-    this.countedOn = link;
     this.peer = link.peer;
-    this.verb = verb;
-    this.number = number;
-    this.attempt = attempt;
-    this.key = key;
-    this.inputBytes = inputBytes;
-    this.#deadlineAt = deadlineAt;
+    this.verb = name;
+    this.number = arrived.number;
+    this.attempt = arrived.attempt;
+    this.key = verb.safety === 'once' ? recordKey(link, arrived) : arrived.key;
+    this.inputBytes = arrived.valueEnd - arrived.valueStart;
+    this.#deadlineAt = clock.now() + arrived.remainingMs;
     this.#clock = clock;
   }
 
@@ -80,4 +70,9 @@ export class ServerCall implements CallContext {
     this.isCancelled = true;
     this.#controller?.abort(reason);
   }
+}
+
+/** Under which key a `once` call is recorded: the caller's, or one that no other call has. */
+function recordKey({ session }: ServerLink, { key, number }: ArrivedCall): string {
+  return key === undefined ? `call:${session?.id}:${number}` : `key:${key}`;
 }

@@ -7,7 +7,8 @@ import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { ServerHello } from '../protocols/protocol.ts';
 import { Alarm, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
 import { tableOf } from '../verbs/table.ts';
-import { Dispatch, type DispatchListener } from './dispatch.ts';
+import type { AnswersListener } from './answers.ts';
+import { Dispatch } from './dispatch.ts';
 import type { ServedVerb } from './handlers.ts';
 import type { ResolvedServerOptions } from './options.ts';
 import { ServerLink, type ServerLinkOwner } from './server-link.ts';
@@ -22,7 +23,7 @@ export interface CutCall {
 }
 
 /** Who hears of what happens. */
-export interface ServerListener extends DispatchListener {
+export interface ServerListener extends AnswersListener {
   onFault(peer: Peer, error: HoldfastError): void;
 }
 

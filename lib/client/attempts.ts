@@ -1,0 +1,172 @@
+import {
+  type ErrorCode,
+  type Evidence,
+  errorCodes,
+  HoldfastError,
+  type Outcome,
+  type RemoteFailure,
+} from '../errors.ts';
+import type { Refusal } from '../protocols/protocol.ts';
+import { backoffMs } from '../retry/backoff.ts';
+import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
+import type { Call } from './call.ts';
+import type { ClientLink } from './client-link.ts';
+import type { ReplayEvent } from './events.ts';
+import { type CallErrorDetails, inWords } from './failures.ts';
+import type { Judge } from './judge.ts';
+import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
+import type { Decision } from './replay.ts';
+
+/** Who keeps the calls whose attempts end here. */
+export interface AttemptsOwner {
+  /** The pending call of this number, if there is one. */
+  find(number: number): Call | undefined;
+  /** The calls whose attempt is on this link, oldest first. */
+  on(link: ClientLink): Call[];
+  /** Removes every trace of a call; it is resolved or rejected next. */
+  settle(call: Call): void;
+  fail(
+    call: Call,
+    code: ErrorCode,
+    why: string,
+    outcome: Outcome,
+    details?: CallErrorDetails,
+  ): void;
+  /** Puts calls in front of those that wait. */
+  sendAgain(calls: readonly Call[]): void;
+  onReplay(event: ReplayEvent): void;
+}
+
+/** How attempts end: by an answer, a refusal, the loss of their link, or the end of their time. */
+export class Attempts {
+  readonly #calls: AttemptsOwner;
+  readonly #judge: Judge;
+  readonly #options: ResolvedClientOptions;
+
+  constructor(calls: AttemptsOwner, judge: Judge, options: ResolvedClientOptions) {
+    this.#calls = calls;
+    this.#judge = judge;
+    this.#options = options;
+  }
+
+  onReply(link: ClientLink, number: number, value: unknown): void {
+    const call = this.#answered(link, number);
+    if (call === undefined) return;
+    this.#calls.settle(call);
+    call.resolve(value);
+  }
+
+  onUndecodable(link: ClientLink, number: number, error: HoldfastError): void {
+    const call = this.#answered(link, number);
+    if (call === undefined) return;
+    const why = `its reply cannot be read: ${error.message}`;
+    this.#calls.fail(call, 'ERR_HOLDFAST_DECODE', why, 'executed', { cause: error });
+  }
+
+  onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void {
+    const call = this.#answered(link, number);
+    if (call === undefined) return;
+    this.#calls.settle(call);
+    const message = `Call "${call.verb.name}" failed at the server: ${failure.message}`;
+    call.reject(
+      new HoldfastError('ERR_HOLDFAST_REMOTE', message, {
+        verb: call.verb.name,
+        outcome: 'executed',
+        attempts: call.history ?? [],
+        remote: failure,
+      }),
+    );
+  }
+
+  onRefused(link: ClientLink, number: number, refusal: Refusal): void {
+    // A refusal of an earlier attempt says nothing about the one that is under way.
+    if (this.#calls.find(number)?.link !== link) return;
+    const call = this.#answered(link, number) as Call;
+    call.refusals++;
+    const { message, retryAfterMs, final } = refusal;
+    const code = Object.hasOwn(errorCodes, refusal.code)
+      ? (refusal.code as ErrorCode)
+      : 'ERR_HOLDFAST_REFUSED';
+    const decision = this.#judged(call, link, 'refused', final, message);
+    if (decision.action !== 'send-again') {
+      this.#calls.fail(call, code, message, decision.outcome, { retryAfterMs, final });
+      return;
+    }
+    const delayMs = Math.max(retryAfterMs ?? 0, this.#pauseMs(call, link));
+    const now = this.#options.clock.now();
+    if (now + delayMs >= call.deadlineAt) {
+      const why = `${message}, and asks to wait ${Math.ceil(delayMs)} ms, which is longer than the deadline`;
+      const outcome = call.mayHaveRun ? 'unknown' : 'not-executed';
+      this.#calls.fail(call, code, why, outcome, { retryAfterMs });
+    } else if (delayMs === 0) {
+      this.#calls.sendAgain([call]);
+    } else {
+      const alarm = new Alarm(wheelOf(this.#options.clock), () => {
+        if (!call.isSettled) this.#calls.sendAgain([call]);
+      });
+      alarm.set(now + delayMs);
+    }
+  }
+
+  /** A link is gone: decides for every call that was on it. */
+  onLost(link: ClientLink, cause: Error | undefined): void {
+    const again: Call[] = [];
+    for (const call of this.#calls.on(link)) {
+      call.extras?.attemptAlarm?.clear();
+      const evidence = link.outbox.judge(call.sentFrom, call.sentTo);
+      const decision = this.#judged(call, link, evidence, false, inWords(cause));
+      if (decision.action === 'send-again') {
+        again.push(call);
+      } else {
+        const why = `the connection was lost (${inWords(cause)}), ${decision.why}`;
+        this.#calls.fail(call, 'ERR_HOLDFAST_LOST', why, decision.outcome, { cause });
+      }
+    }
+    this.#calls.sendAgain(again);
+  }
+
+  /** The time of one attempt is over: an ambiguous loss, although the link lives. */
+  onTimeout(call: Call, attemptTimeoutMs: number): void {
+    const { link } = call;
+    if (link === undefined) return;
+    const why = `no answer within ${attemptTimeoutMs} ms`;
+    // On a link that lives even an attempt that has not left yet will leave.
+    const { action, outcome, why: because } = this.#judged(call, link, 'handed-over', false, why);
+    link.cancel(call.number);
+    if (action === 'send-again') this.#calls.sendAgain([call]);
+    else this.#calls.fail(call, 'ERR_HOLDFAST_ATTEMPT_TIMEOUT', `${why}, ${because}`, outcome);
+  }
+
+  /** A draining server is left at once; one that is busy is given time. */
+  #pauseMs(call: Call, link: ClientLink): number {
+    if (link.isDraining) return 0;
+    return backoffMs(call.refusals, reconnectBounds(this.#options), this.#options.random);
+  }
+
+  /** Decides about an attempt that ended without an answer, and takes the call off its link. */
+  #judged(
+    call: Call,
+    link: ClientLink,
+    evidence: Evidence,
+    isFinalRefusal: boolean,
+    event: string,
+  ): Decision {
+    const decision = this.#judge.decide(call, link, evidence, isFinalRefusal, event);
+    call.link = undefined;
+    if (decision.action === 'send-again') {
+      const attempt = call.attempts + 1;
+      this.#calls.onReplay({ verb: call.verb.name, attempt, evidence, why: decision.why });
+    }
+    return decision;
+  }
+
+  /** The call that an answer is for, if somebody still waits for it. */
+  #answered(link: ClientLink, number: number): Call | undefined {
+    const call = this.#calls.find(number);
+    if (call?.link === link) {
+      call.link = undefined;
+      link.settled();
+    }
+    return call;
+  }
+}

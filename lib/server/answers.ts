@@ -1,0 +1,117 @@
+import {
+  codeOf,
+  HoldfastError,
+  isHoldfastError,
+  messageOf,
+  type RemoteFailure,
+} from '../errors.ts';
+import type { Refusal } from '../protocols/protocol.ts';
+import type { ServerCall } from './server-call.ts';
+import type { ServerLink } from './server-link.ts';
+
+/** Who hears of handlers that failed; their stacks do not cross the wire. */
+export interface AnswersListener {
+  onHandlerError(verb: string, error: unknown): void;
+}
+
+/** Answers calls: with a reply, an error or a refusal, if somebody still waits for it. */
+export class Answers {
+  readonly #listener: AnswersListener;
+
+  constructor(listener: AnswersListener) {
+    this.#listener = listener;
+  }
+
+  reply(call: ServerCall, value: unknown): void {
+    if (!isAwaited(call)) return;
+    try {
+      call.link.reply(call.number, value);
+    } catch (error) {
+      // The handler ran, but its reply cannot travel.
+      this.#listener.onHandlerError(call.verb, error);
+      this.error(call, failureOf(error));
+    }
+  }
+
+  error(call: ServerCall, failure: RemoteFailure): void {
+    if (isAwaited(call)) call.link.error(call.number, failure);
+  }
+
+  refuse(call: ServerCall, refusal: Refusal): void {
+    if (isAwaited(call)) call.link.refuse(call.number, refusal);
+  }
+
+  /** A handler threw: it refused the call, or it failed. */
+  fail(call: ServerCall, error: unknown): void {
+    if (isRefusal(error)) {
+      this.refuse(call, refusalOf(error));
+      return;
+    }
+    if (!call.isCancelled) this.#listener.onHandlerError(call.verb, error);
+    this.error(call, failureOf(error));
+  }
+
+  /** A handler of a recorded call threw; gives what crosses the wire. */
+  note(verb: string, error: unknown): RemoteFailure {
+    this.#listener.onHandlerError(verb, error);
+    return failureOf(error);
+  }
+}
+
+function isAwaited({ isCancelled, link }: ServerCall): boolean {
+  return !isCancelled && link.isOpen;
+}
+
+/** True when a handler says, by `refuse`, that it did nothing. */
+export function isRefusal(error: unknown): error is HoldfastError {
+  return isHoldfastError(error) && refusals.has(error);
+}
+
+/** The errors that {@link refuse} made: one that a handler got from a call of its own is none. */
+const refusals = new WeakSet<object>();
+
+/** Options of {@link refuse}. */
+export interface RefuseOptions {
+  /** Why, for the caller. Default: "the server refused the call". */
+  readonly message?: string;
+  /** The client may try again after so many milliseconds; without it, it does not. */
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * The error that a handler throws when it did nothing: `throw refuse({ retryAfterMs: 500 })`. The
+ * caller's outcome is then `not-executed`, whatever the verb's class.
+ */
+export function refuse({
+  message = 'the server refused the call',
+  retryAfterMs,
+}: RefuseOptions = {}): HoldfastError {
+  const error = new HoldfastError('ERR_HOLDFAST_REFUSED', message, {
+    retryAfterMs,
+    final: retryAfterMs === undefined,
+  });
+  refusals.add(error);
+  return error;
+}
+
+/** A refusal for now: the client may try again. */
+export function busy(code: string, message: string): Refusal {
+  return { code, message, final: false };
+}
+
+/** A refusal for good: trying again cannot help. */
+export function hopeless(code: string, message: string): Refusal {
+  return { code, message, final: true };
+}
+
+function refusalOf({ code, message, retryAfterMs, final }: HoldfastError): Refusal {
+  return { code, message, retryAfterMs, final };
+}
+
+/** What of a handler's error crosses the wire: no stack, no internals. */
+function failureOf(error: unknown): RemoteFailure {
+  const code = codeOf(error) || 'ERROR';
+  const message = messageOf(error);
+  const data = (error as { data?: unknown } | null | undefined)?.data;
+  return data === undefined ? { code, message } : { code, message, data };
+}
