@@ -7,7 +7,6 @@ import {
 } from '../errors.ts';
 import type { Refusal } from '../protocols/protocol.ts';
 import type { ServerCall } from './server-call.ts';
-import type { ServerLink } from './server-link.ts';
 
 /** Who hears of handlers that failed; their stacks do not cross the wire. */
 export interface AnswersListener {

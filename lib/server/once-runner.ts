@@ -86,7 +86,7 @@ export class OnceRunner {
 
   #complete(call: ServerCall, completion: Completion): void {
     if (completion.kind === 'error') this.#answers.error(call, completion.failure);
-    else this.#answers.reply(call, valueOf(completion));
+    else this.#answers.reply(call, outputOf(completion));
   }
 }
 
@@ -97,7 +97,7 @@ function completionOf(output: unknown): Completion {
   return { kind: 'reply', value: isBytes ? Buffer.from(output) : packValue(output), isBytes };
 }
 
-function valueOf({ value, isBytes }: Completion & { kind: 'reply' }): unknown {
+function outputOf({ value, isBytes }: Completion & { kind: 'reply' }): unknown {
   if (value === undefined || isBytes) return value;
   return unpackValue(ValueForm.msgpack, value as Buffer, 0, value.length, false);
 }
