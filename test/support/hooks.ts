@@ -1,7 +1,13 @@
 import { wheelOf } from '../../lib/retry/timer-wheel.ts';
 import { systemClock } from '../../lib/util/clock.ts';
 
-const kinds = new Set(['TCPSocketWrap', 'TCPServerWrap', 'PipeWrap', 'ProcessWrap', 'TCPConnectWrap']);
+const kinds = new Set([
+  'TCPSocketWrap',
+  'TCPServerWrap',
+  'PipeWrap',
+  'ProcessWrap',
+  'TCPConnectWrap',
+]);
 
 /** How long a test's sockets and timers may take to be gone. */
 const patienceMs = 1_500;

@@ -22,6 +22,10 @@ export class Executions {
     return this.#counts.get(name) ?? 0;
   }
 
+  counts(): Record<string, number> {
+    return Object.fromEntries(this.#counts);
+  }
+
   get total(): number {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
   }

@@ -1,0 +1,38 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { serve } from '../../lib/index.ts';
+import { Breaker } from './breaker.ts';
+import type { FromPeer, ToPeer } from './peer-process.ts';
+import { Executions, verbs } from './verbs.ts';
+
+/** A server in a process of its own, behind breakers that end connections when they are told. */
+const executions = new Executions();
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+const server = await serve(verbs, executions.handlers(), {
+  listen: ['tcp://127.0.0.1:0', `unix:${join(folder, 'socket')}`],
+});
+const breakers = await Promise.all(server.urls.map((url) => Breaker.before(url)));
+
+function say(message: FromPeer): void {
+  process.send?.(message);
+}
+
+process.on('message', (message: ToPeer) => {
+  if (message.kind === 'end') {
+    setTimeout(() => {
+      for (const { lines } of breakers) {
+        for (const line of lines.splice(0)) line[message.word]();
+      }
+    }, message.inMs);
+  } else if (message.kind === 'echo') {
+    say({ kind: 'echo' });
+  } else {
+    say({ kind: 'executions', counts: executions.counts() });
+  }
+});
+process.on('disconnect', () => {
+  rmSync(folder, { recursive: true, force: true });
+  process.exit();
+});
+say({ kind: 'urls', urls: breakers.map(({ url }) => url) });
