@@ -1,4 +1,8 @@
 import type { Channel, ChannelUser, Listener, Listening, Medium, Peer } from './medium.ts';
+import { listenError } from './sockets.ts';
+
+/** With more unread bytes at the far end, a write is reported only when some of them were read. */
+const maxUnreadBytes = 1024 * 1024;
 
 /** One end of a pair of channels inside this process. */
 class MemoryChannel implements Channel {
@@ -6,6 +10,9 @@ class MemoryChannel implements Channel {
   #far: MemoryChannel | undefined;
   #user: ChannelUser | undefined;
   #inbox: Buffer[] = [];
+  #unreadBytes = 0;
+  /** The report of a write for which the far end had no room. */
+  #taken: ((possibly: boolean) => void) | undefined;
   #scheduled = false;
   #paused = false;
   #ended = false;
@@ -40,9 +47,12 @@ class MemoryChannel implements Channel {
       return;
     }
     // Copied, as a kernel does: the writer may reuse its memory once the bytes are taken.
-    far.#inbox.push(Buffer.concat(parts));
+    const chunk = Buffer.concat(parts);
+    far.#inbox.push(chunk);
+    far.#unreadBytes += chunk.length;
     far.#schedule();
-    process.nextTick(taken, true);
+    if (far.#unreadBytes <= maxUnreadBytes) process.nextTick(taken, true);
+    else this.#taken = taken;
   }
 
   pause(): void {
@@ -79,6 +89,15 @@ class MemoryChannel implements Channel {
     }
   }
 
+  /** There is room again at the far end: the write that waits for it is through. */
+  #report(): void {
+    const taken = this.#taken;
+    if (taken === undefined || this.#dead) return;
+    if (this.#far !== undefined && this.#far.#unreadBytes > maxUnreadBytes) return;
+    this.#taken = undefined;
+    process.nextTick(taken, true);
+  }
+
   #schedule(): void {
     if (this.#scheduled || this.#user === undefined) return;
     this.#scheduled = true;
@@ -89,12 +108,22 @@ class MemoryChannel implements Channel {
     this.#scheduled = false;
     const user = this.#user;
     if (user === undefined || this.#closed) return;
+    let hasDelivered = false;
     while (!this.#dead && !this.#paused) {
       const chunk = this.#inbox.shift();
       if (chunk === undefined) break;
+      hasDelivered = true;
+      this.#unreadBytes -= chunk.length;
       user.onBytes(chunk);
+      const far = this.#far;
+      if (far !== undefined) far.#report();
     }
     if (!this.#dead && (this.#paused || !this.#ended)) return;
+    if (hasDelivered) {
+      // What the user wrote meanwhile is reported before the end is.
+      this.#schedule();
+      return;
+    }
     if (!this.#dead) {
       this.#dead = true;
       const far = this.#far;
@@ -134,13 +163,16 @@ class Memory implements Medium, Listener {
 
   listen(accept: (channel: Channel) => void): Promise<Listening> {
     if (this.#accept !== undefined) {
-      return Promise.reject(new Error(`Somebody listens at ${this.address} already`));
+      const inUse = Object.assign(new Error('EADDRINUSE'), { code: 'EADDRINUSE' });
+      return Promise.reject(listenError(this.address, inUse));
     }
-    this.#accept = accept;
+    // One for each listening, so that closing an old one twice leaves the new one alone.
+    const taker = (channel: Channel): void => accept(channel);
+    this.#accept = taker;
     return Promise.resolve({
       url: this.address,
       close: async () => {
-        this.#accept = undefined;
+        if (this.#accept === taker) this.#accept = undefined;
       },
     });
   }
