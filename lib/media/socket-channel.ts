@@ -8,6 +8,7 @@ export class SocketChannel implements Channel {
   #user: ChannelUser | undefined;
   #cause: Error | undefined;
   #dead = false;
+  #isClosed = false;
 
   constructor(socket: Socket, peer: Peer) {
     this.#socket = socket;
@@ -30,8 +31,9 @@ export class SocketChannel implements Channel {
 
   start(user: ChannelUser): void {
     this.#user = user;
-    if (this.#socket.closed) {
-      process.nextTick(() => user.onClosed(this.#cause));
+    // Node's own `closed` says it before the `close` event has come.
+    if (this.#isClosed) {
+      process.nextTick(() => this.#closed());
       return;
     }
     this.#socket.on('data', (chunk: Buffer) => user.onBytes(chunk));
@@ -96,6 +98,7 @@ export class SocketChannel implements Channel {
 
   #closed(): void {
     this.#dead = true;
+    this.#isClosed = true;
     const user = this.#user;
     this.#user = undefined;
     user?.onClosed(this.#cause);
