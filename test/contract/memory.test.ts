@@ -1,0 +1,14 @@
+import { memory } from '../../lib/index.ts';
+import { describeMedium } from './medium-contract.ts';
+
+describeMedium('memory', async () => {
+  const place = memory('contract');
+  return {
+    listener: place,
+    mediumFor: () => place,
+    listenerAt: () => place,
+    refusedCodes: ['ECONNREFUSED'],
+    resetCode: undefined,
+    readsInto: false,
+  };
+});
