@@ -1,0 +1,250 @@
+import { expect } from 'chai';
+import { HoldfastError } from '../../../lib/errors.ts';
+import { HoldfastCallWriter } from '../../../lib/protocols/holdfast/call-writer.ts';
+import { HoldfastClientWire } from '../../../lib/protocols/holdfast/client-wire.ts';
+import { ReplyWriter } from '../../../lib/protocols/holdfast/reply-writer.ts';
+import { HoldfastServerWire } from '../../../lib/protocols/holdfast/server-wire.ts';
+import { ClientRecorder, type Event, ServerRecorder } from './sinks.ts';
+import { clientHello, serverHello, session, vector, vectors } from './vectors.ts';
+
+const maxFrameBytes = 16_777_216;
+
+interface Golden {
+  /** How the vector's description in PROTOCOL.md begins. */
+  readonly name: string;
+  /** Encodes what the description says. */
+  readonly encode: () => Uint8Array;
+  /** What the far side hears of it. */
+  readonly heard: Event;
+}
+
+const clientWire = (): HoldfastClientWire =>
+  new HoldfastClientWire(new ClientRecorder(), clientHello);
+const serverWire = (): HoldfastServerWire =>
+  new HoldfastServerWire(new ServerRecorder(), maxFrameBytes);
+
+interface CallFields {
+  readonly number: number;
+  readonly verbIndex: number;
+  readonly attempt: number;
+  readonly remainingMs: number;
+  readonly key?: string;
+  readonly value: unknown;
+}
+
+function call({ number, verbIndex, attempt, remainingMs, key, value }: CallFields): Golden {
+  return {
+    name: `CALL ${number === 2 ** 48 - 1 ? '2^48 − 1' : number} `,
+    encode: () => {
+      const writer = new HoldfastCallWriter();
+      writer.write(number, key, value, maxFrameBytes);
+      writer.stamp(writer, verbIndex, attempt, remainingMs);
+      return Buffer.from(writer.buffer.subarray(writer.start, writer.end));
+    },
+    heard: ['call', { number, verbIndex, attempt, remainingMs, key, value }],
+  };
+}
+
+function reply(number: number, value: unknown): Golden {
+  return {
+    name: `REPLY ${number}, `,
+    encode: () => {
+      const writer = new ReplyWriter();
+      writer.write(number, value, maxFrameBytes);
+      return Buffer.from(writer.buffer.subarray(writer.start, writer.end));
+    },
+    heard: ['reply', number, value],
+  };
+}
+
+const remote = { code: 'ENOENT', message: 'no such file', data: { path: 'a' } };
+const busy = {
+  code: 'ERR_HOLDFAST_REFUSED',
+  message: 'busy',
+  retryAfterMs: 500,
+  final: false,
+};
+const late = {
+  code: 'ERR_HOLDFAST_DEADLINE',
+  message: 'too late',
+  retryAfterMs: undefined,
+  final: true,
+};
+const fault = new HoldfastError('ERR_HOLDFAST_PROTOCOL', 'bad');
+const full = new HoldfastError('ERR_HOLDFAST_TOO_MANY_CONNECTIONS', 'full', {
+  retryAfterMs: 1_000,
+});
+
+/** A server's wire that has said hello. */
+function greetedServerWire(): HoldfastServerWire {
+  const wire = serverWire();
+  wire.hello(serverHello);
+  return wire;
+}
+
+const fromClient: readonly Golden[] = [
+  call({ number: 1, verbIndex: 0, attempt: 1, remainingMs: 30_000, value: undefined }),
+  call({ number: 2, verbIndex: 0, attempt: 1, remainingMs: 1_500, value: { path: 'a' } }),
+  call({
+    number: 3,
+    verbIndex: 1,
+    attempt: 2,
+    remainingMs: 0xffff_ffff,
+    key: 'k-1',
+    value: Buffer.from([1, 2, 3]),
+  }),
+  call({ number: 2 ** 48 - 1, verbIndex: 65_535, attempt: 255, remainingMs: 1, value: null }),
+  { name: 'CANCEL 258', encode: () => clientWire().cancel(258), heard: ['cancel', 258] },
+];
+
+const fromServer: readonly Golden[] = [
+  reply(1, undefined),
+  reply(2, 'ok'),
+  reply(3, Buffer.from([0xff, 0])),
+  { name: 'ERROR 4', encode: () => serverWire().error(4, remote), heard: ['error', 4, remote] },
+  {
+    name: 'ERROR 5',
+    encode: () => serverWire().error(5, { code: 'ERROR', message: 'boom' }),
+    heard: ['error', 5, { code: 'ERROR', message: 'boom' }],
+  },
+  { name: 'REFUSED 6', encode: () => serverWire().refused(6, busy), heard: ['refused', 6, busy] },
+  { name: 'REFUSED 7', encode: () => serverWire().refused(7, late), heard: ['refused', 7, late] },
+  { name: 'DRAIN', encode: () => serverWire().drain(10_000), heard: ['drain', 10_000] },
+  {
+    name: 'FAULT, ',
+    encode: () => greetedServerWire().fault(fault),
+    heard: [
+      'fault',
+      {
+        code: 'ERR_HOLDFAST_PROTOCOL',
+        message: 'Peer gave the link up: bad',
+        retryAfterMs: undefined,
+        final: false,
+      },
+    ],
+  },
+];
+
+const ping: Golden = {
+  name: 'PING 1',
+  encode: () => clientWire().ping(1),
+  heard: ['ping', 1],
+};
+const pong: Golden = {
+  name: 'PONG 4294967294',
+  encode: () => clientWire().pong(0xffff_fffe),
+  heard: ['pong', 0xffff_fffe],
+};
+
+const clientGreeting: Golden = {
+  name: 'client greeting',
+  encode: () => clientWire().greeting,
+  heard: ['hello', clientHello],
+};
+const serverGreeting: Golden = {
+  name: 'server greeting',
+  encode: () => serverWire().hello(serverHello),
+  heard: ['hello', serverHello],
+};
+const earlyFault: Golden = {
+  name: 'FAULT instead',
+  encode: () => serverWire().fault(full),
+  heard: [
+    'fault',
+    {
+      code: 'ERR_HOLDFAST_TOO_MANY_CONNECTIONS',
+      message: 'Peer gave the link up: full',
+      retryAfterMs: 1_000,
+      final: false,
+    },
+  ],
+};
+
+/** What a server hears of these bytes, whole or in chunks of so many bytes. */
+function heardByServer(bytes: Buffer, chunkBytes = bytes.length): readonly Event[] {
+  const sink = new ServerRecorder();
+  const wire = new HoldfastServerWire(sink, maxFrameBytes);
+  feed(wire, bytes, chunkBytes);
+  return sink.events;
+}
+
+/** What a client hears of these bytes. */
+function heardByClient(bytes: Buffer, chunkBytes = bytes.length): readonly Event[] {
+  const sink = new ClientRecorder();
+  const wire = new HoldfastClientWire(sink, clientHello);
+  feed(wire, bytes, chunkBytes);
+  return sink.events;
+}
+
+function feed(wire: { receive(chunk: Buffer): void }, bytes: Buffer, chunkBytes: number): void {
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    wire.receive(Buffer.from(bytes.subarray(at, at + chunkBytes)));
+  }
+}
+
+describe('golden vectors of PROTOCOL.md', () => {
+  const toServer = [clientGreeting, ...fromClient, ping, pong];
+  const toClient = [serverGreeting, ...fromServer, ping, pong, earlyFault];
+
+  it('has a test for every vector', () => {
+    const names = new Set([...toServer, ...toClient].map(({ name }) => name));
+    const untested = [...vectors.keys()].filter(
+      (full) => ![...names].some((name) => full.startsWith(name)),
+    );
+    expect(untested).to.deep.equal([]);
+    expect(vectors.size).to.equal(names.size);
+  });
+
+  for (const { name, encode } of new Set([...toServer, ...toClient])) {
+    it(`encodes: ${name}`, () => {
+      expect(Buffer.from(encode()).toString('hex')).to.equal(vector(name).toString('hex'));
+    });
+  }
+
+  for (const { name, heard } of [...fromClient, ping, pong]) {
+    it(`is understood by the server: ${name}`, () => {
+      const bytes = Buffer.concat([vector('client greeting'), vector(name)]);
+      const expected = [['hello', clientHello], heard];
+      expect(heardByServer(bytes)).to.deep.equal(expected);
+      expect(heardByServer(bytes, 1)).to.deep.equal(expected);
+    });
+  }
+
+  for (const { name, heard } of [...fromServer, ping, pong]) {
+    it(`is understood by the client: ${name}`, () => {
+      const bytes = Buffer.concat([vector('server greeting'), vector(name)]);
+      const expected = [['hello', serverHello], heard];
+      expect(heardByClient(bytes)).to.deep.equal(expected);
+      expect(heardByClient(bytes, 1)).to.deep.equal(expected);
+    });
+  }
+
+  it('is understood by the client: a FAULT instead of a greeting', () => {
+    expect(heardByClient(vector(earlyFault.name))).to.deep.equal([earlyFault.heard]);
+    expect(heardByClient(vector(earlyFault.name), 1)).to.deep.equal([earlyFault.heard]);
+  });
+
+  it('hears the same of all frames together, cut at every offset', () => {
+    const bytes = Buffer.concat(toServer.map(({ name }) => vector(name)));
+    const expected = toServer.map(({ heard }) => heard);
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const sink = new ServerRecorder();
+      const wire = new HoldfastServerWire(sink, maxFrameBytes);
+      wire.receive(Buffer.from(bytes.subarray(0, cut)));
+      wire.receive(Buffer.from(bytes.subarray(cut)));
+      expect(sink.events, `cut at ${cut}`).to.deep.equal(expected);
+    }
+  });
+
+  it('takes fields of a hello in any order and ignores those that it does not know', () => {
+    const hello = Buffer.from(
+      `83ad6d61784672616d654279746573cd0400a3666f6fc0a773657373696f6ec410${session.toString('hex')}`,
+      'hex',
+    );
+    const frame = Buffer.alloc(5);
+    frame.writeUInt32BE(hello.length + 1);
+    frame[4] = 1;
+    const bytes = Buffer.concat([vector('client greeting').subarray(0, 8), frame, hello]);
+    expect(heardByServer(bytes)).to.deep.equal([['hello', { session, maxFrameBytes: 1_024 }]]);
+  });
+});

@@ -1,0 +1,172 @@
+import { expect } from 'chai';
+import { FrameDecoder, type FrameSink } from '../../../lib/protocols/holdfast/frame-decoder.ts';
+import { preamble } from '../../../lib/protocols/holdfast/frames.ts';
+
+const mebibyte = 1_024 * 1_024;
+const maxFrameBytes = 1_024 * mebibyte;
+
+/** Bytes that differ from offset to offset. */
+function pattern(length: number, seed: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let state = seed;
+  for (let at = 0; at < length; at++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    bytes[at] = state >>> 16;
+  }
+  return bytes;
+}
+
+function frame(type: number, body: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(body.length + 1);
+  head[4] = type;
+  return Buffer.concat([head, body]);
+}
+
+/** Keeps frames without copying them, as an owner of the memory may. */
+class Keeper implements FrameSink {
+  readonly kept: { readonly body: Buffer; readonly owned: boolean }[] = [];
+
+  onFrame(_type: number, buffer: Buffer, start: number, end: number, owned: boolean): void {
+    const body = buffer.subarray(start, end);
+    this.kept.push({ body: owned ? body : Buffer.from(body), owned });
+  }
+}
+
+function started(): { sink: Keeper; decoder: FrameDecoder } {
+  const sink = new Keeper();
+  const decoder = new FrameDecoder(sink, maxFrameBytes);
+  decoder.push(Buffer.from(preamble));
+  return { sink, decoder };
+}
+
+/**
+ * Reads a stream as a socket does: at most `chunkBytes` at a time, into the place that the decoder
+ * wants if it wants one, else into memory that is overwritten after each read.
+ */
+function readAll(decoder: FrameDecoder, stream: Buffer, chunkBytes: number): { inPlace: number } {
+  const shared = Buffer.alloc(chunkBytes);
+  let inPlace = 0;
+  for (let at = 0; at < stream.length; ) {
+    const place = decoder.readInto();
+    const target = place ?? shared;
+    const length = stream.copy(target, 0, at, at + Math.min(chunkBytes, target.length));
+    decoder.push(target.subarray(0, length));
+    if (place === undefined) shared.fill(0xee);
+    else inPlace += length;
+    at += length;
+  }
+  return { inPlace };
+}
+
+describe('FrameDecoder with long frames', () => {
+  const bodies = [10, 8_186, 8_187, 100_000, 3, 3 * mebibyte + 17, 40, 20_000].map(
+    (length, index) => pattern(length, index + 1),
+  );
+  const stream = Buffer.concat(bodies.map((body) => frame(1, body)));
+
+  for (const chunkBytes of [1_000, 16_384, 65_536, 2 * mebibyte]) {
+    it(`reads them in place, ${chunkBytes} bytes at a time`, () => {
+      const { sink, decoder } = started();
+      const { inPlace } = readAll(decoder, stream, chunkBytes);
+      expect(inPlace).to.be.greaterThan(mebibyte);
+      expect(sink.kept.length).to.equal(bodies.length);
+      for (const [index, { body }] of sink.kept.entries()) {
+        expect(body.equals(bodies[index] as Buffer), `frame ${index}`).to.equal(true);
+      }
+    });
+  }
+
+  for (const chunkBytes of [999, 65_536, 700_000, 1_500_000, 2 * mebibyte, stream.length]) {
+    it(`copies them out of chunks of ${chunkBytes} bytes`, () => {
+      const { sink, decoder } = started();
+      const memory = Buffer.alloc(chunkBytes);
+      for (let at = 0; at < stream.length; at += chunkBytes) {
+        const length = stream.copy(memory, 0, at, at + chunkBytes);
+        decoder.push(memory.subarray(0, length));
+        memory.fill(0xee);
+      }
+      expect(sink.kept.length).to.equal(bodies.length);
+      for (const [index, { body }] of sink.kept.entries()) {
+        expect(body.equals(bodies[index] as Buffer), `frame ${index}`).to.equal(true);
+      }
+    });
+  }
+
+  it('takes a chunk that is many times longer than what it has reserved', () => {
+    const body = pattern(5 * mebibyte, 7);
+    const bytes = frame(1, body);
+    for (const cut of [1, 4, 5, 6, 70_000]) {
+      const { sink, decoder } = started();
+      decoder.push(Buffer.from(bytes.subarray(0, cut)));
+      decoder.push(Buffer.from(bytes.subarray(cut)));
+      expect(sink.kept[0]?.body.equals(body), `cut at ${cut}`).to.equal(true);
+    }
+  });
+
+  it('calls the memory of a long frame its own, and never writes to it again', () => {
+    const { sink, decoder } = started();
+    const long = pattern(100_000, 3);
+    readAll(decoder, Buffer.concat([frame(1, long), frame(1, pattern(100_000, 4))]), 30_000);
+    expect(sink.kept.map(({ owned }) => owned)).to.deep.equal([true, true]);
+    const [first, second] = sink.kept;
+    expect(first?.body.equals(long)).to.equal(true);
+    expect(first?.body.buffer).to.not.equal(second?.body.buffer);
+  });
+
+  it('reads in place only while much of a frame is missing', () => {
+    const { decoder } = started();
+    expect(decoder.readInto()).to.equal(undefined);
+    const bytes = frame(1, pattern(20_000, 5));
+    decoder.push(bytes.subarray(0, 4));
+    expect(decoder.readInto()).to.equal(undefined);
+    decoder.push(bytes.subarray(4, 1_000));
+    expect(decoder.readInto()?.length).to.equal(bytes.length - 1_000);
+    decoder.push(bytes.subarray(1_000, bytes.length - 8_191));
+    expect(decoder.readInto()).to.equal(undefined);
+  });
+
+  it('never offers a place beyond the end of the frame', () => {
+    const { decoder } = started();
+    const bytes = frame(1, pattern(5 * mebibyte, 6));
+    decoder.push(bytes.subarray(0, 100));
+    for (let at = 100; at < bytes.length; ) {
+      const place = decoder.readInto();
+      const length = Math.min(60_000, bytes.length - at);
+      expect(place?.length ?? 0).to.be.at.most(bytes.length - at);
+      decoder.push(bytes.subarray(at, at + length));
+      at += length;
+    }
+    expect(decoder.atBoundary).to.equal(true);
+  });
+
+  it('takes bytes that did not come into the place that was offered', () => {
+    const { sink, decoder } = started();
+    const body = pattern(50_000, 8);
+    const bytes = frame(1, body);
+    decoder.push(bytes.subarray(0, 10));
+    const place = decoder.readInto() as Buffer;
+    decoder.push(Buffer.from(bytes.subarray(10, 20_000)));
+    // What is read into an old place later must not be taken for the next bytes.
+    place.fill(0xee, 0, 5);
+    decoder.push(Buffer.from(bytes.subarray(20_000)));
+    expect(sink.kept.length).to.equal(1);
+    expect(sink.kept[0]?.body.subarray(5).equals(body.subarray(5))).to.equal(false);
+    expect(sink.kept[0]?.body.subarray(10).equals(body.subarray(10))).to.equal(true);
+  });
+
+  it('B2: reserves no more than a fixed amount for what a length only announces', () => {
+    const before = process.memoryUsage().arrayBuffers;
+    const decoders: FrameDecoder[] = [];
+    for (let index = 0; index < 20; index++) {
+      const { decoder } = started();
+      const header = Buffer.from('3ffffffc01', 'hex');
+      decoder.push(header);
+      decoder.readInto();
+      decoders.push(decoder);
+    }
+    const reserved = process.memoryUsage().arrayBuffers - before;
+    expect(decoders.length).to.equal(20);
+    expect(reserved).to.be.below(25 * mebibyte);
+  });
+});
