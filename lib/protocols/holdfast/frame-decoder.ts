@@ -119,7 +119,7 @@ export class FrameDecoder {
     const inPlace = position === 0 && this.#isNext(chunk);
     while (!this.#stopped && this.#partial !== undefined) {
       const needed = Math.min(this.#wanted - this.#held, chunk.length - at);
-      if (this.#held + needed > this.#partial.length) this.#grow();
+      if (this.#held + needed > this.#partial.length) this.#grow(this.#held + needed);
       if (!inPlace) chunk.copy(this.#partial, this.#held, at, at + needed);
       this.#held += needed;
       at += needed;
@@ -148,9 +148,13 @@ export class FrameDecoder {
     );
   }
 
-  #grow(): void {
+  /** Makes room for at least `leastBytes` of the frame. */
+  #grow(leastBytes = 0): void {
     const partial = this.#partial as Buffer;
-    const size = Math.min(this.#wanted, Math.max(firstReserveBytes, partial.length * 2));
+    const size = Math.min(
+      this.#wanted,
+      Math.max(firstReserveBytes, partial.length * 2, leastBytes),
+    );
     const grown = Buffer.allocUnsafeSlow(size);
     partial.copy(grown, 0, 0, this.#held);
     this.#partial = grown;
