@@ -5,7 +5,7 @@ const specification = new URL('../../../lib/protocols/holdfast/PROTOCOL.md', imp
 /** The golden vectors, as the specification prints them: bytes by description. */
 function read(): ReadonlyMap<string, Buffer> {
   const [, section = ''] = readFileSync(specification, 'utf8').split('## 14. Golden vectors');
-  const rows = section.matchAll(/^\| (?<name>.+?) \| `(?<hex>[0-9a-f]+)` \|$/gm);
+  const rows = section.matchAll(/^- (?<name>.+):\n {2}`(?<hex>[0-9a-f]+)`$/gm);
   const found = new Map<string, Buffer>();
   for (const { groups } of rows) {
     found.set(groups?.['name'] as string, Buffer.from(groups?.['hex'] as string, 'hex'));
