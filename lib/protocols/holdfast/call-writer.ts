@@ -24,7 +24,8 @@ export class HoldfastCallWriter extends FrameWriter implements CallWriter {
     buffer[start + 6] = verbIndex >>> 8;
     buffer[start + 7] = verbIndex;
     buffer[start + 14] = Math.min(attempt, 255);
-    writeUint32(buffer, start + 16, Math.min(Math.ceil(remainingMs), maxRemainingMs));
+    const leftMs = Math.max(0, Math.ceil(remainingMs));
+    writeUint32(buffer, start + 16, Math.min(leftMs, maxRemainingMs));
   }
 }
 
