@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../errors.ts';
 import { lengthBytes, ValueForm, writeUint32 } from './frames.ts';
-import { type Packed, packInto, packRoomBytes } from './values.ts';
+import { type Packed, packInto, packRoomBytes, refuseNesting } from './values.ts';
 
 /** Size of the memory that small frames share. */
 const slabBytes = 64 * 1024;
@@ -37,6 +37,7 @@ export class FrameWriter implements Packed {
    * @throws HoldfastError `ERR_HOLDFAST_ENCODE`, `ERR_HOLDFAST_FRAME_TOO_LARGE`; nothing is kept then.
    */
   encode(headerBytes: number, value: unknown, maxFrameBytes: number): ValueForm {
+    refuseNesting();
     if (this.#slab.length - this.#cursor < packRoomBytes + headerBytes + copyLimitBytes) {
       this.#slab = Buffer.allocUnsafeSlow(slabBytes);
       this.#cursor = 0;

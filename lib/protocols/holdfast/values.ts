@@ -2,14 +2,30 @@ import { Packr, RESERVE_START_SPACE, REUSE_BUFFER_MODE, Unpackr } from 'msgpackr
 import { HoldfastError, isHoldfastError, messageOf } from '../../errors.ts';
 import { ValueForm } from './frames.ts';
 import { inspectValue } from './inspect.ts';
+import { refuseViews } from './views.ts';
 
 const packr = new Packr({
   useRecords: false,
   variableMapSize: true,
   writeFunction: () => {
-    throw new HoldfastError('ERR_HOLDFAST_ENCODE', 'a function cannot be encoded', { final: true });
+    throw new Error('a function cannot be encoded');
+  },
+  onInvalidDate: () => {
+    throw new Error('a date is invalid');
   },
 } as ConstructorParameters<typeof Packr>[0]) as Packr & { position: number };
+
+/** An application's `toJSON` or getter runs within. */
+let isPacking = false;
+
+/** msgpackr asks for this before it packs any of the things that it may pack wrongly. */
+let mayHaveViews = false;
+Object.defineProperty(packr, 'moreTypes', {
+  get: () => {
+    mayHaveViews = true;
+    return false;
+  },
+});
 
 type UnpackOptions = ConstructorParameters<typeof Unpackr>[0];
 
@@ -55,11 +71,18 @@ export function packInto(
   value: unknown,
   result: Packed,
 ): void {
+  refuseNesting();
   // msgpackr starts at multiples of eight and keeps what is reserved: the difference goes there.
   const aligned = start & ~7;
   const reserved = start - aligned + headerBytes;
+  if (reserved > maxReserved) {
+    packApart(headerBytes, value, result);
+    return;
+  }
   packr.useBuffer(buffer);
   packr.position = aligned;
+  isPacking = true;
+  mayHaveViews = false;
   try {
     const target = packr.pack(
       value,
@@ -70,12 +93,39 @@ export function packInto(
     result.end = (packr as unknown as { offset: number }).offset;
     result.buffer = target;
     result.start = target === buffer ? start : target.start + start - aligned;
+    // What this side sends the other must take: no other keys than strings, no deeper nesting.
+    if (typeof value === 'object') {
+      inspectValue(result.buffer, result.start + headerBytes, result.end);
+    }
+    if (mayHaveViews) refuseViews(value);
   } catch (error) {
     throw encodeError(error);
   } finally {
+    isPacking = false;
     packr.useBuffer(fullBuffer);
     packr.position = fullBuffer.length;
   }
+}
+
+/** msgpackr keeps no more free than this. */
+const maxReserved = 255;
+
+/** Packs a value behind a header for which msgpackr cannot keep room. */
+function packApart(headerBytes: number, value: unknown, result: Packed): void {
+  const packed = packValue(value);
+  result.buffer = Buffer.allocUnsafeSlow(headerBytes + packed.length);
+  packed.copy(result.buffer, headerBytes);
+  result.start = 0;
+  result.end = result.buffer.length;
+}
+
+/**
+ * What a `toJSON` or a getter may not do: the memory at hand is that of the value around it.
+ *
+ * @throws HoldfastError `ERR_HOLDFAST_ENCODE`
+ */
+export function refuseNesting(): void {
+  if (isPacking) throw encodeError(new Error('another value is being encoded'));
 }
 
 /** Packs a value into memory of its own. */
@@ -129,7 +179,7 @@ function unpackMsgpack(buffer: Buffer, start: number, end: number, owned: boolea
 
 function encodeError(cause: unknown): HoldfastError {
   const why = isHoldfastError(cause)
-    ? cause.message
+    ? cause.message.replace(/^Value cannot be (en|de)coded: /, '')
     : cause instanceof RangeError && /call stack/i.test(cause.message)
       ? 'it is cyclic or nested too deeply'
       : messageOf(cause);
