@@ -43,6 +43,8 @@ export class Call implements Due, EncodedCall {
   refusals = 0;
   /** When the first attempt that may have run was sent. */
   firstSentAt = 0;
+  /** The server process to which that attempt went. */
+  firstServer = '';
   sentAt = 0;
   /** The link of the current attempt, and the attempt's interval in that link's output. */
   link: ClientLink | undefined;
@@ -96,7 +98,10 @@ export class Call implements Due, EncodedCall {
 
   /** The attempt that was sent last may have run, or still may. */
   mayRun(): void {
-    if (this.ambiguousAttempts === 0) this.firstSentAt = this.sentAt;
+    if (this.ambiguousAttempts === 0) {
+      this.firstSentAt = this.sentAt;
+      this.firstServer = this.link?.server ?? '';
+    }
     this.ambiguousAttempts++;
   }
 

@@ -118,8 +118,8 @@ export class Calls implements Deadlines, AttemptsOwner {
   nextCall(link: ClientLink): Call | undefined {
     for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift()) {
       call.verb.follow(link.table);
-      if (!this.#canCarry(link, call)) continue;
       const now = this.#options.clock.now();
+      if (!this.#canCarry(link, call, now)) continue;
       if (call.attempts > 0) call.renewHeader();
       call.attempts++;
       call.link = link;
@@ -206,17 +206,20 @@ export class Calls implements Deadlines, AttemptsOwner {
   }
 
   /** The last look at a call before it goes out on a link; false when it was failed instead. */
-  #canCarry(link: ClientLink, call: Call): boolean {
+  #canCarry(link: ClientLink, call: Call, now: number): boolean {
     const { verb, byteLength } = call;
     const outcome = call.mayHaveRun ? 'unknown' : 'not-executed';
-    if (verb.index < 0) {
+    if (now >= call.deadlineAt) {
+      // The loop was blocked and the wheel has not turned yet: what is too late is not sent.
+      this.onDeadline(call);
+    } else if (verb.index < 0) {
       const why = `the server has no such verb${suggestion(verb.name, link.table.names())}`;
       this.fail(call, 'ERR_HOLDFAST_UNKNOWN_VERB', why, outcome, { final: true });
     } else if (byteLength > link.maxFrameBytes) {
       const why = `its message of ${byteLength} bytes is larger than the server's maxFrameBytes (${link.maxFrameBytes})`;
       this.fail(call, 'ERR_HOLDFAST_FRAME_TOO_LARGE', why, outcome, { final: true });
     } else {
-      const objection = this.#judge.objectionTo(call);
+      const objection = this.#judge.objectionTo(call, link);
       if (objection === undefined) return true;
       this.fail(call, 'ERR_HOLDFAST_LOST', objection, outcome);
     }

@@ -53,6 +53,8 @@ export class ClientLink implements ChannelUser, ClientSink {
   readonly label: string;
   readonly outbox: Outbox;
   table: ServerTable = new ServerTable([]);
+  /** Names the server process at the far end. */
+  server = '';
   /** Largest message that the server takes. */
   maxFrameBytes = 0;
   /** Calls that were sent on this link and wait for their answer. */
@@ -79,7 +81,9 @@ export class ClientLink implements ChannelUser, ClientSink {
   #lastToken = 0;
   /** Calls wait for the answer to the ping. */
   #isVerifying = false;
-  #writtenBytes = 0;
+  /** The ping waits behind a long message: as long as that makes progress, the link lives. */
+  #isPingBehind = false;
+  #progressBytes = 0;
 
   constructor(channel: Channel, label: string, context: LinkContext) {
     const { clock, maxFrameBytes } = context.options;
@@ -191,6 +195,7 @@ export class ClientLink implements ChannelUser, ClientSink {
   onHello(hello: ServerHello): void {
     const { owner, protocol } = this.#context;
     this.table = new ServerTable(hello.verbs);
+    this.server = hello.server;
     this.maxFrameBytes = hello.maxFrameBytes;
     this.#maxCalls = Math.min(hello.maxCalls, protocol.maxInFlight);
     this.#isUp = true;
@@ -280,10 +285,11 @@ export class ClientLink implements ChannelUser, ClientSink {
     if (this.#pingToken === 0) {
       this.#lastToken = (this.#lastToken % 0xffff_ffff) + 1;
       this.#pingToken = this.#lastToken;
+      this.#isPingBehind = this.outbox.backlogBytes > 0;
+      this.#progressBytes = this.outbox.writtenBytes;
       this.outbox.pushAll(this.#wire.ping(this.#pingToken));
+      this.outbox.flush();
     }
-    this.#writtenBytes = this.outbox.writtenBytes;
-    this.outbox.flush();
     this.#alarm.set(now + this.#context.options.heartbeatTimeoutMs);
   }
 
@@ -300,9 +306,10 @@ export class ClientLink implements ChannelUser, ClientSink {
     if (this.#pingToken === 0 || silentMs < heartbeatTimeoutMs) {
       if (silentMs >= heartbeatMs) this.#ping(now);
       else this.#alarm.set(this.#heardAt + heartbeatMs);
-    } else if (this.outbox.writtenBytes !== this.#writtenBytes) {
-      // A long message is on its way and the ping waits behind it: progress is life too.
-      this.#ping(now);
+    } else if (this.#isPingBehind && this.outbox.writtenBytes > this.#progressBytes) {
+      this.#progressBytes = this.outbox.writtenBytes;
+      this.#isPingBehind = this.outbox.backlogBytes > 0;
+      this.#alarm.set(now + heartbeatTimeoutMs);
     } else {
       this.#context.idleLife.died(this.#silenceMs);
       const message = `Nothing was heard from ${this.label} for ${Math.round(silentMs)} ms, not even an answer to a ping`;

@@ -48,11 +48,13 @@ export class Judge {
 
   /**
    * Why a call must not go out after all, or undefined if it may: the server that it goes to may
-   * hold its verb for stricter than the one before did, and time has passed.
+   * hold its verb for stricter than the one before did, and time has passed. Records of `once` calls
+   * are one process's own: to another the key would be new.
    */
-  objectionTo(call: Call): string | undefined {
+  objectionTo(call: Call, link: ClientLink): string | undefined {
     if (!call.mayHaveRun) return undefined;
-    const facts = this.#factsOf(call, call.verb.row, 'handed-over', true, false);
+    const evidence = link.server === call.firstServer ? 'handed-over' : 'forgotten';
+    const facts = this.#factsOf(call, call.verb.row, evidence, true, false);
     const { action, why } = decide(facts);
     return action === 'send-again' ? undefined : why;
   }

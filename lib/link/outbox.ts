@@ -72,6 +72,8 @@ export class Outbox {
   /** Writes what waits, unless a write is outstanding; then it goes on by itself. */
   flush(): void {
     if (this.#writing || this.#closed || this.#first === this.#buffers.length) return;
+    // What is not given to a channel that is known to be dead stays untouched, provably.
+    if (this.#channel.dead) return;
     const parts = this.#parts;
     parts.length = 0;
     let room = writeBytes;

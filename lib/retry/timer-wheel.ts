@@ -17,15 +17,12 @@ export const tickMs = 4;
 /** Slots: entries further away than 32 s stay in theirs for more than one round. */
 const slotCount = 8192;
 
-/** Later than this, our own event loop was blocked and the news may still lie in the kernel. */
-const blockedMs = 50;
-
 /**
  * All deadlines of a process on one real timer: a hashed wheel (Varghese and Lauck, scheme 6).
  * Adding and removing cost a few pointer writes and no allocation.
  *
- * When the timer fires late because the event loop was blocked (or the machine asleep), the loop
- * gets two turns to read first: what the peer sent in time is not judged as missing.
+ * Before anything is called due, the event loop gets two turns to read: when it was blocked (or the
+ * machine asleep), what the peer sent in time still lies in the kernel and must not be missed.
  */
 export class TimerWheel {
   readonly #clock: Clock;
@@ -36,6 +33,8 @@ export class TimerWheel {
   #timer: Timer | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
   #holds = 0;
+  /** The timer has fired and the loop has its turns to read; the timer is set again behind them. */
+  #isReading = false;
   readonly #fire = (): void => this.#onTimer();
   readonly #sweepNow = (): void => this.#sweep();
   readonly #letRead = (): void => this.#clock.nextTurn(this.#sweepNow);
@@ -59,7 +58,7 @@ export class TimerWheel {
     link(entry, head);
     this.#count++;
     const fireAt = slot * tickMs;
-    if (fireAt < this.#armedFor) this.#arm(fireAt);
+    if (fireAt < this.#armedFor && !this.#isReading) this.#arm(fireAt);
   }
 
   /** Takes an entry off; one that is not on the wheel is left alone. */
@@ -75,7 +74,7 @@ export class TimerWheel {
    */
   hold(): void {
     if (this.#holds++ > 0) return;
-    if (this.#timer === undefined) this.#arm(this.#clock.now() + slotCount * tickMs);
+    if (this.#timer === undefined && !this.#isReading) this.#armNext();
     this.#timer?.ref();
   }
 
@@ -102,10 +101,8 @@ export class TimerWheel {
 
   #onTimer(): void {
     this.#timer = undefined;
-    const lateMs = this.#clock.now() - this.#armedFor;
-    this.#armedFor = Number.NEGATIVE_INFINITY;
-    if (lateMs > blockedMs) this.#clock.nextTurn(this.#letRead);
-    else this.#sweep();
+    this.#isReading = true;
+    this.#clock.nextTurn(this.#letRead);
   }
 
   #sweep(): void {
@@ -123,6 +120,7 @@ export class TimerWheel {
       this.#count--;
       entry.onDue();
     }
+    this.#isReading = false;
     this.#armNext();
   }
 
@@ -141,7 +139,6 @@ export class TimerWheel {
 
   #armNext(): void {
     this.#armedFor = Number.POSITIVE_INFINITY;
-    if (this.#timer !== undefined) return;
     if (this.#count === 0 && this.#holds === 0) return;
     for (let slot = this.#swept + 1; slot <= this.#swept + slotCount; slot++) {
       const head = this.#slots[slot % slotCount];

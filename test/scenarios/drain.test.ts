@@ -1,0 +1,180 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import {
+  type Client,
+  connect,
+  isHoldfastError,
+  memory,
+  type Server,
+  serve,
+} from '../../lib/index.ts';
+import { failureOf } from '../support/failure.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { Executions, verbs } from '../support/verbs.ts';
+
+const classes = ['read', 'idempotent', 'semi', 'once', 'mutate'] as const;
+
+describe('Promise 7: a server that drains loses nothing', () => {
+  let folder: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'holdfast-'));
+  });
+
+  after(() => rm(folder, { recursive: true }));
+
+  /** Handlers that take a few turns, so that calls are always under way. */
+  function slowHandlers(executions: Executions): Parameters<typeof serve<typeof verbs>>[1] {
+    const slow = async (name: string): Promise<string> => {
+      for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+      return executions.note(name);
+    };
+    return { read: slow, idempotent: slow, semi: slow, once: slow, mutate: slow };
+  }
+
+  /** Listens as soon as the predecessor has let the address go. */
+  async function successor(executions: Executions, listen: string): Promise<Server> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await serve(verbs, slowHandlers(executions), { listen });
+      } catch (error) {
+        if (!isHoldfastError(error) || error.code !== 'ERR_HOLDFAST_LISTEN' || tries > 200)
+          throw error;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+  }
+
+  for (const medium of ['tcp', 'unix'] as const) {
+    it(`shows no caller an error and executes everything once through 20 restarts over ${medium}`, async function () {
+      this.timeout(30_000);
+      const executions = new Executions();
+      const first = medium === 'tcp' ? 'tcp://127.0.0.1:0' : `unix:${join(folder, 'drain')}`;
+      let server = await serve(verbs, slowHandlers(executions), { listen: first });
+      const url = server.urls[0] as string;
+      const clients = [1, 2, 3].map(() =>
+        connect(url, verbs, { reconnectBaseMs: 1, reconnectCapMs: 5 }),
+      );
+      let isOver = false;
+      const names: string[] = [];
+      /** Calls one after the other until the restarts are over. */
+      const load = async (client: Client<typeof verbs>, who: string): Promise<void> => {
+        for (let index = 0; !isOver; index++) {
+          const verb = classes[index % classes.length] as (typeof classes)[number];
+          const name = `${who} ${index}`;
+          names.push(name);
+          expect(await client.call[verb](name)).to.equal(`done ${name}`);
+        }
+      };
+      const loads = clients.flatMap((client, one) =>
+        [1, 2, 3, 4].map((other) => load(client, `${one}.${other}`)),
+      );
+      for (let restart = 0; restart < 20; restart++) {
+        const goal = names.length + 100;
+        while (names.length < goal) await new Promise((resolve) => setImmediate(resolve));
+        const drained = server.drain();
+        server = await successor(executions, url);
+        expect((await drained).cut).to.deep.equal([]);
+      }
+      isOver = true;
+      await Promise.all(loads);
+      expect(names.filter((name) => executions.of(name) !== 1)).to.deep.equal([]);
+      await Promise.all(clients.map((client) => client.close()));
+      await server.close();
+    });
+  }
+
+  it('finishes what it accepted and lets idle clients go at once', async () => {
+    const here = memory();
+    let release: (value: string) => void = () => {};
+    const executions = new Executions();
+    const handlers = {
+      ...executions.handlers(),
+      mutate: () =>
+        new Promise<string>((resolve) => {
+          release = resolve;
+        }),
+    };
+    const server = await serve(verbs, handlers, { listen: here });
+    const idle = connect(here, verbs);
+    const busy = connect(here, verbs);
+    const left = new Promise((resolve) => idle.once('draining', resolve));
+    await idle.call.read('x');
+    await busy.ready();
+    const call = busy.call.mutate('y');
+    while (busy.pending > 0 && executions.total < 1) await new Promise(setImmediate);
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    const drained = server.drain();
+    await left;
+    while (server.connections > 1) await new Promise(setImmediate);
+    release('finished');
+    expect(await call).to.equal('finished');
+    expect((await drained).cut).to.deep.equal([]);
+    await idle.close();
+    await busy.close();
+  });
+
+  it('refuses calls that come while it drains, so that they wait for its successor', async () => {
+    const here = memory();
+    let release: (value: string) => void = () => {};
+    const executions = new Executions();
+    const old = await serve(
+      verbs,
+      {
+        ...executions.handlers(),
+        read: () =>
+          new Promise<string>((resolve) => {
+            release = resolve;
+          }),
+      },
+      { listen: here },
+    );
+    const client = connect(here, verbs, { reconnectBaseMs: 1, reconnectCapMs: 2 });
+    await client.ready();
+    const running = client.call.read('x');
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    const drained = old.drain();
+    // Made in the same turn, it crosses the notice on its way.
+    const crossing = client.call.mutate('y');
+    const next = await serve(verbs, executions.handlers(), { listen: here });
+    expect(await crossing).to.equal('done y');
+    release('finished');
+    expect(await running).to.equal('finished');
+    await drained;
+    expect(executions.of('y')).to.equal(1);
+    await client.close();
+    await next.close();
+  });
+
+  it('is bounded in time, and reports what was cut', async () => {
+    const clock = new FakeClock({ turns: 'real' });
+    const here = memory();
+    let aborted = false;
+    const executions = new Executions();
+    const handlers = {
+      ...executions.handlers(),
+      mutate: (_name: string, { signal }: { signal: AbortSignal }) => {
+        signal.addEventListener('abort', () => {
+          aborted = true;
+        });
+        return new Promise<string>(() => {});
+      },
+    };
+    const server = await serve(verbs, handlers, { listen: here, clock });
+    const client = connect(here, verbs);
+    await client.ready();
+    const call = failureOf(client.call.mutate('x'));
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    const drained = server.drain({ timeoutMs: 1_000 });
+    await clock.pass(900);
+    expect(server.connections).to.equal(1);
+    await clock.pass(200);
+    const { cut } = await drained;
+    expect(cut.map(({ verb, outcome }) => [verb, outcome])).to.deep.equal([['mutate', 'unknown']]);
+    expect(await call).to.include({ code: 'ERR_HOLDFAST_LOST', outcome: 'unknown' });
+    expect(aborted).to.equal(true);
+    await client.close();
+  });
+});
