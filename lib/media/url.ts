@@ -40,16 +40,18 @@ function parseTcp(url: string): Medium & Listener {
   let parsed: URL;
   try {
     parsed = new URL(url);
-  } catch (cause) {
-    throw urlError(url, 'it is not a URL', cause);
+  } catch {
+    // Without a cause: Node's error carries the whole URL, password included.
+    throw urlError(
+      url,
+      'it must look like tcp://127.0.0.1:4155 or tcp://[::1]:4155, with a port from 0 to 65535',
+    );
   }
   const host = parsed.hostname.replace(/^\[|\]$/g, '');
   if (host === '') throw urlError(url, 'the host is missing');
   if (parsed.port === '') throw urlError(url, 'the port is missing, e.g. tcp://127.0.0.1:4155');
   if (parsed.username !== '' || parsed.password !== '') {
-    throw new HoldfastError('ERR_HOLDFAST_URL', 'A tcp URL has no user or password', {
-      final: true,
-    });
+    throw urlError(url, 'a tcp URL has no user or password');
   }
   if ((parsed.pathname !== '' && parsed.pathname !== '/') || parsed.search || parsed.hash) {
     throw urlError(url, 'a tcp URL ends after the port');
@@ -63,9 +65,10 @@ function schemeList(): string {
     .join(', ');
 }
 
-function urlError(url: string, why: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('ERR_HOLDFAST_URL', `Cannot use the URL ${show(url)}: ${why}`, {
-    cause,
+function urlError(url: string, why: string): HoldfastError {
+  // What stands before an "@" may hold a password.
+  const shown = show(url.replace(/^([a-z0-9+.-]+:\/\/)?.*@/is, '$1…@'));
+  return new HoldfastError('ERR_HOLDFAST_URL', `Cannot use the URL ${shown}: ${why}`, {
     final: true,
   });
 }
