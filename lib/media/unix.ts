@@ -1,5 +1,7 @@
-import { chmod, unlink } from 'node:fs/promises';
+import { type BigIntStats, lstatSync, unlinkSync } from 'node:fs';
+import { chmod, lstat } from 'node:fs/promises';
 import net from 'node:net';
+import { dirname } from 'node:path';
 import { codeOf, HoldfastError } from '../errors.ts';
 import { type Checks, ofType, resolveOptions, show, wholeNumber } from '../util/check.ts';
 import type { Channel, Listener, Listening, Medium, Peer } from './medium.ts';
@@ -25,6 +27,7 @@ class Unix implements Medium, Listener {
 
   constructor(options: UnixOptions) {
     const { path, mode } = resolveOptions('unix option', options, { mode: 0o600 }, checks);
+    checks.path('path', path);
     if (path === '' || path.includes('\0') || Buffer.byteLength(path) > maxPathBytes) {
       throw new HoldfastError(
         'ERR_HOLDFAST_URL',
@@ -51,17 +54,29 @@ class Unix implements Medium, Listener {
     try {
       return await this.#bind(accept);
     } catch (error) {
-      if (codeOf(error) !== 'EADDRINUSE' || !(await isStale(this.#path))) {
-        throw listenError(this.address, error);
-      }
+      if (codeOf(error) !== 'EADDRINUSE') throw await this.#explain(error);
     }
-    // A server that was killed left the file behind and nobody listens: it may be replaced.
+    const found = await statOf(this.#path);
+    if (found !== undefined && !found.isSocket()) {
+      const message = `Cannot listen at ${this.address}: there is a file that is not a socket`;
+      throw new HoldfastError('ERR_HOLDFAST_LISTEN', message, { final: true });
+    }
+    const isStale = found !== undefined && !(await isListening(this.#path));
     try {
-      await unlink(this.#path);
+      // A server that was killed left the file behind. It is removed in the turn in which the new
+      // one is made: another server may be after it too, and must keep what it has made meanwhile.
+      if (isStale) removeIfSame(this.#path, found);
       return await this.#bind(accept);
     } catch (error) {
-      throw listenError(this.address, error);
+      throw await this.#explain(error);
     }
+  }
+
+  /** Says what is wrong; libuv says `EACCES` also where the folder is missing. */
+  async #explain(error: unknown): Promise<HoldfastError> {
+    const cause =
+      codeOf(error) === 'EACCES' ? await lstat(dirname(this.#path)).catch(missing) : undefined;
+    return listenError(this.address, cause instanceof Error ? cause : error);
   }
 
   async #bind(accept: (channel: Channel) => void): Promise<Listening> {
@@ -96,15 +111,31 @@ function setMask(mask: number): number | undefined {
   }
 }
 
-/** True when there is a socket file at `path` and nobody listens on it. */
-function isStale(path: string): Promise<boolean> {
+/** What is at `path`, if it can be told. */
+function statOf(path: string): Promise<BigIntStats | undefined> {
+  return lstat(path, { bigint: true }).catch(() => undefined);
+}
+
+/** Of the errors of `lstat` the one that says that there is nothing. */
+function missing(error: Error): Error | undefined {
+  return codeOf(error) === 'ENOENT' ? error : undefined;
+}
+
+/** Removes the file, unless it is another one than it was. */
+function removeIfSame(path: string, was: BigIntStats): void {
+  const is = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (is?.ino === was.ino && is.ctimeNs === was.ctimeNs) unlinkSync(path);
+}
+
+/** True unless it is certain that nobody listens on the socket file at `path`. */
+function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect({ path });
     socket.once('connect', () => {
       socket.destroy();
-      resolve(false);
+      resolve(true);
     });
-    socket.once('error', (error) => resolve(codeOf(error) === 'ECONNREFUSED'));
+    socket.once('error', (error) => resolve(codeOf(error) !== 'ECONNREFUSED'));
   });
 }
 
