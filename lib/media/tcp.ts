@@ -1,5 +1,12 @@
 import type { AddressInfo } from 'node:net';
-import { type Checks, ofType, resolveOptions, wholeNumber } from '../util/check.ts';
+import {
+  type Check,
+  type Checks,
+  ofType,
+  optionError,
+  resolveOptions,
+  wholeNumber,
+} from '../util/check.ts';
 import type { Channel, Listener, Listening, Medium, Peer } from './medium.ts';
 import { dialSocket, listenError, listenSocket } from './sockets.ts';
 
@@ -11,7 +18,13 @@ export interface TcpOptions {
   readonly port: number;
 }
 
-const checks: Checks<TcpOptions> = { host: ofType('string'), port: wholeNumber(0, 65_535) };
+/** Node would take an empty host for all addresses of the machine. */
+const hostName: Check = (name, value) => {
+  ofType('string')(name, value);
+  if (value === '') throw optionError(`Option "${name}" must not be empty`);
+};
+
+const checks: Checks<TcpOptions> = { host: hostName, port: wholeNumber(0, 65_535) };
 
 /**
  * TCP, with Nagle's algorithm off. Each address of a name gets two seconds before the next is
@@ -24,6 +37,7 @@ class Tcp implements Medium, Listener {
 
   constructor(options: TcpOptions) {
     const { host, port } = resolveOptions('tcp option', options, { host: '127.0.0.1' }, checks);
+    checks.port('port', port);
     this.#host = host;
     this.#port = port;
     this.address = tcpUrl(host, port);
