@@ -91,7 +91,7 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
       case FrameType.error: {
         if (end - start < 7) throw truncated('ERROR');
         const [code, message, data] = fields(buffer, start + 6, end);
-        const failure = { code: String(code), message: String(message) };
+        const failure = { code, message };
         const carried = data === undefined || data === null ? failure : { ...failure, data };
         this.#sink.onRemoteError(readNumber(buffer, start), carried);
         return;
@@ -100,8 +100,8 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
         if (end - start < 7) throw truncated('REFUSED');
         const [code, message, retryAfterMs, final] = fields(buffer, start + 6, end);
         this.#sink.onRefused(readNumber(buffer, start), {
-          code: String(code),
-          message: String(message),
+          code,
+          message,
           retryAfterMs: delay(retryAfterMs),
           final: final === true,
         });

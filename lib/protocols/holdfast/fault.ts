@@ -16,19 +16,25 @@ export function encodeFault(error: HoldfastError): Buffer {
 /** A fault that arrived, as the error that it is on this side. */
 export function decodeFault(buffer: Buffer, start: number, end: number): HoldfastError {
   const [code, message, retryAfterMs, final] = fields(buffer, start, end);
-  const known = typeof code === 'string' && Object.hasOwn(errorCodes, code);
+  const known = Object.hasOwn(errorCodes, code);
   return new HoldfastError(
     known ? (code as ErrorCode) : 'ERR_HOLDFAST_PROTOCOL',
-    `Peer gave the link up: ${String(message)}`,
+    `Peer gave the link up: ${message}`,
     { retryAfterMs: delay(retryAfterMs), final: final === true },
   );
 }
 
-/** The list that a FAULT, ERROR or REFUSED frame carries. */
-export function fields(buffer: Buffer, start: number, end: number): readonly unknown[] {
+/** The list that a FAULT, ERROR or REFUSED frame carries: a code, a message, and more. */
+export function fields(
+  buffer: Buffer,
+  start: number,
+  end: number,
+): readonly [code: string, message: string, ...more: unknown[]] {
   const value = unpackValue(ValueForm.msgpack, buffer, start, end, false);
-  if (Array.isArray(value)) return value;
-  throw new HoldfastError('ERR_HOLDFAST_PROTOCOL', 'Frame must carry a list');
+  if (Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'string') {
+    return value as [string, string, ...unknown[]];
+  }
+  throw new HoldfastError('ERR_HOLDFAST_PROTOCOL', 'Frame must carry a code and a message');
 }
 
 /** A delay that arrived: a hint that is not a sensible number is no hint. */
