@@ -23,12 +23,14 @@ export interface StandardIssue {
 }
 
 /** The type that a schema accepts. */
-export type SchemaInput<Schema> =
-  Schema extends StandardSchema<infer Input, unknown> ? Input : never;
+export type SchemaInput<Schema extends StandardSchema> = NonNullable<
+  Schema['~standard']['types']
+>['input'];
 
 /** The type that a schema yields. */
-export type SchemaOutput<Schema> =
-  Schema extends StandardSchema<never, infer Output> ? Output : never;
+export type SchemaOutput<Schema extends StandardSchema> = NonNullable<
+  Schema['~standard']['types']
+>['output'];
 
 /** True for an object that keeps the Standard Schema's contract. */
 export function isSchema(value: unknown): value is StandardSchema {

@@ -1,0 +1,109 @@
+import {
+  type CallContext,
+  connect,
+  defineVerbs,
+  type Handlers,
+  idempotent,
+  mutate,
+  once,
+  read,
+  type StandardSchema,
+  semi,
+  serve,
+} from '../../lib/index.ts';
+
+/** Compiles exactly when the public types flow: every `@ts-expect-error` marks what must not. */
+
+declare const positive: StandardSchema<string, number>;
+declare const shout: StandardSchema<number, string>;
+
+const files = defineVerbs({
+  get: read<{ path: string }, Uint8Array>(),
+  put: idempotent<{ path: string; bytes: Uint8Array }, void>(),
+  lock: semi<{ path: string }, string>({ leaseMs: 30_000 }),
+  append: mutate<{ path: string }, number>({ timeoutMs: 5_000 }),
+  transfer: once<{ cents: number }, { id: string }>(),
+  ping: read(),
+  maybe: read<string | undefined, string>(),
+  parsed: read({ input: positive, output: shout }),
+});
+
+const client = connect('tcp://127.0.0.1:1', files);
+
+export async function calls(): Promise<void> {
+  const bytes: Uint8Array = await client.call.get({ path: 'a' });
+  const nothing: undefined = (await client.call.put({ path: 'a', bytes })) as undefined;
+  const token: string = await client.call.lock({ path: 'a' }, { timeoutMs: 500 });
+  const { id }: { id: string } = await client.call.transfer({ cents: 1 }, { key: 'k' });
+  await client.call.ping();
+  await client.call.ping(undefined, { replay: 'never' });
+  await client.call.maybe(undefined);
+  // The caller gives what the input schema takes and gets what the output schema yields.
+  const text: string = await client.call.parsed('1');
+  const untyped: unknown = await client.invoke('anything', { at: 'all' });
+  void [nothing, token, id, text, untyped];
+
+  // @ts-expect-error a wrong input
+  await client.call.get({ path: 1 });
+  // @ts-expect-error a missing input
+  await client.call.get();
+  // @ts-expect-error an input that has too much
+  await client.call.get({ path: 'a', mode: 1 });
+  // @ts-expect-error an unknown verb
+  await client.call.gett({ path: 'a' });
+  // @ts-expect-error a wrong output
+  const wrong: string = await client.call.append({ path: 'a' });
+  // @ts-expect-error an unknown option
+  await client.call.append({ path: 'a' }, { timeout: 5 });
+  // @ts-expect-error a wrong setting
+  await client.call.append({ path: 'a' }, { replay: 'mutate' });
+  // @ts-expect-error what the input schema does not take
+  await client.call.parsed(1);
+  void wrong;
+}
+
+export async function servers(): Promise<void> {
+  const good = {
+    get: ({ path }: { path: string }) => new Uint8Array(path.length),
+    put: async () => {},
+    lock: (_input: unknown, call: CallContext) => call.verb,
+    append: async ({ path }: { path: string }) => path.length,
+    transfer: () => ({ id: 'x' }),
+    ping: () => {},
+    maybe: (name: string | undefined) => name ?? '',
+    // The handler gets what the input schema yields and gives what the output schema takes.
+    parsed: (value: number): number => value,
+  };
+  const listen = 'tcp://127.0.0.1:0';
+  await serve(files, good, { listen });
+
+  const { get, ...missing } = good;
+  void get;
+  // @ts-expect-error a missing handler
+  await serve(files, missing, { listen });
+  // @ts-expect-error a handler that returns something else
+  await serve(files, { ...good, append: async () => 'x' }, { listen });
+  // @ts-expect-error a handler that takes something else
+  await serve(files, { ...good, get: (_path: number) => new Uint8Array() }, { listen });
+  const more = { ...good, other: () => 1 };
+  // @ts-expect-error a handler without a verb
+  const handlers: Handlers<typeof files> = { ...good, other: more.other };
+  await serve(files, handlers, { listen });
+  // @ts-expect-error no address
+  await serve(files, good, {});
+  // @ts-expect-error an unknown option
+  await serve(files, good, { listen, maxConnection: 1 });
+}
+
+export function events(): void {
+  client.on('state', ({ next, previous }) => void [next === 'ready', previous === 'idle']);
+  client.on('replay', ({ verb, evidence }) => void [verb, evidence === 'handed-over']);
+  // @ts-expect-error no such state
+  client.on('state', ({ next }) => next === 'open');
+  // @ts-expect-error no such event
+  client.on('error', () => {});
+  // @ts-expect-error an unknown option
+  connect('tcp://127.0.0.1:1', files, { heartBeatMs: 1 });
+  // @ts-expect-error verbs are made by read(), idempotent(), …
+  defineVerbs({ get: { safety: 'read' } });
+}
