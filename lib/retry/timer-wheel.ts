@@ -118,7 +118,7 @@ export class TimerWheel {
     for (let entry = due.wheelNext; entry !== due; entry = due.wheelNext) {
       unlink(entry);
       this.#count--;
-      entry.onDue();
+      call(entry);
     }
     this.#isReading = false;
     this.#armNext();
@@ -147,6 +147,17 @@ export class TimerWheel {
       return;
     }
     this.#arm((this.#swept + slotCount) * tickMs);
+  }
+}
+
+/** One that throws must not stop the others, nor the wheel; its error surfaces as uncaught. */
+function call(entry: Due): void {
+  try {
+    entry.onDue();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }
 
