@@ -22,6 +22,7 @@ describe('Promises 1 to 5 together, on a path that breaks again and again', () =
         (line) => line.stall(),
       ];
       const arm = (): void => {
+        // A whole batch fits now and then; a path that never lets one through helps nobody.
         breaker.limit = 200 + Math.floor(random() * 20_000);
         const end = ends[Math.floor(random() * ends.length)] as (line: Line) => void;
         breaker.onLimit = (line) => {
@@ -38,7 +39,7 @@ describe('Promises 1 to 5 together, on a path that breaks again and again', () =
         dialTimeoutMs: 100,
         reconnectBaseMs: 2,
         reconnectCapMs: 10,
-        maxAttempts: 100,
+        maxAttempts: 50,
       });
       const told: Told[] = [];
       let slowest = 0;
@@ -46,7 +47,7 @@ describe('Promises 1 to 5 together, on a path that breaks again and again', () =
         const size = 1 + Math.floor(random() * 20);
         const calls = Array.from({ length: size }, async (_, index) => {
           const safety = classes[Math.floor(random() * classes.length)] as Safety;
-          const padding = 'x'.repeat(random() < 0.1 ? 5_000 : 10);
+          const padding = 'x'.repeat(random() < 0.05 ? 2_000 : 10);
           const name = `${batch}/${index} ${padding}`;
           const start = performance.now();
           told.push(await toldOf(safety, name, client.call[safety](name)));

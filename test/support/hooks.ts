@@ -18,9 +18,16 @@ function open(): string[] {
 
 function leftBehind(before: number): string | undefined {
   const resources = open();
-  if (resources.length > before) return `sockets, servers or processes: ${resources.join(', ')}`;
+  if (resources.length > before) return `sockets, servers or processes: ${counted(resources)}`;
   const { size } = wheelOf(systemClock);
   return size > 0 ? `${size} deadlines or alarms on the wheel` : undefined;
+}
+
+/** `3 TCPSocketWrap, 1 PipeWrap` */
+function counted(names: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
 }
 
 let before = 0;
