@@ -1,6 +1,7 @@
 import mocha from 'mocha';
 
 /** Mocha's usual output, and a closing line that a machine can read. */
+// biome-ignore lint/style/noDefaultExport: mocha takes a reporter from there
 export default class Reporter extends mocha.reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
