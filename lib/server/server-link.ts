@@ -112,9 +112,9 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#outbox.flush();
     this.#isGone = true;
     this.#owner.onFault(this.peer, error);
-    // What the client goes on sending is read and thrown away: closing with unread bytes would
-    // reset the connection, and the reset could overtake the reason.
-    this.#channel.close();
+    // The channel is closed when the reason is through. What the client goes on sending is read and
+    // thrown away: closing with unread bytes would reset the connection, and the reset could
+    // overtake the reason.
     this.#alarm.set(this.#owner.options.clock.now() + closeTimeoutMs);
   }
 
@@ -208,7 +208,11 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   #onEmpty(): void {
-    if (!this.#isPaused || this.#isGone) return;
+    if (this.#isGone) {
+      this.#channel.close();
+      return;
+    }
+    if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#channel.resume();
   }
