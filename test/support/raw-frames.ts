@@ -138,7 +138,7 @@ export function numberOf({ type, body }: RawFrame): number {
 }
 
 /** The value of a REPLY in msgpack. */
-export function valueOf({ body }: RawFrame): unknown {
+export function replied({ body }: RawFrame): unknown {
   return unpack(body.subarray(7));
 }
 
