@@ -4,6 +4,11 @@ import type { Channel } from '../media/medium.ts';
 /** At most so many bytes are given to the operating system at a time. */
 export const writeBytes: number = 64 * 1024;
 
+/** Ranges that went out may lie in front of those that wait until they are this many and the majority. */
+const maxPassed = 64;
+
+const nothing = new Uint8Array(0);
+
 /**
  * The output side of a link: messages wait here in order, and one write is outstanding at a time.
  * Messages that are ready together leave together; a long one leaves in parts, each after the
@@ -84,7 +89,7 @@ export class Outbox {
       const taken = Math.min(room, end - start);
       parts.push(buffer.subarray(start, start + taken));
       room -= taken;
-      if (start + taken === end) this.#first++;
+      if (start + taken === end) this.#pass();
       else this.#starts[this.#first] = start + taken;
     }
     if (this.#first === this.#buffers.length) this.#forget();
@@ -102,6 +107,16 @@ export class Outbox {
   close(): void {
     this.#closed = true;
     this.#forget();
+  }
+
+  /** Lets go of the first range: an outbox that is never empty must not keep all that went through. */
+  #pass(): void {
+    this.#buffers[this.#first++] = nothing;
+    if (this.#first < maxPassed || this.#first * 2 < this.#buffers.length) return;
+    this.#buffers.splice(0, this.#first);
+    this.#starts.splice(0, this.#first);
+    this.#ends.splice(0, this.#first);
+    this.#first = 0;
   }
 
   #forget(): void {
