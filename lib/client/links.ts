@@ -1,12 +1,13 @@
 import { HoldfastError, isHoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
-import type { Channel, Medium } from '../media/medium.ts';
+import type { Medium } from '../media/medium.ts';
 import type { Protocol, Refusal } from '../protocols/protocol.ts';
 import { backoffMs } from '../retry/backoff.ts';
 import { IdleLife } from '../retry/idle-life.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
 import { Calls, type CallsOwner } from './calls.ts';
-import { ClientLink, type LinkContext, type LinkOwner } from './client-link.ts';
+import type { ClientLink, LinkOwner } from './client-link.ts';
+import { Dialler, type DiallerOwner } from './dialler.ts';
 import type {
   ClientState,
   DrainingEvent,
@@ -31,25 +32,20 @@ export interface LinksListener {
  * that drain. It dials when somebody waits, waits longer from failure to failure, and moves on
  * from a link that drains or dies.
  */
-export class Links implements LinkOwner, CallsOwner {
+export class Links implements LinkOwner, CallsOwner, DiallerOwner {
   readonly calls: Calls;
-  readonly #media: readonly Medium[];
   readonly #options: ResolvedClientOptions;
   readonly #listener: LinksListener;
-  readonly #context: LinkContext;
   #state: ClientState = 'idle';
   #link: ClientLink | undefined;
   readonly #others = new Set<ClientLink>();
   #isScheduled = false;
   #isClosing = false;
   #closeReason: Error | undefined;
-  /** Links made so far, failed tries since one was useful, and the last failure. */
-  #linkCount = 0;
+  /** Failed tries since a link was useful, and the last failure. */
   #tries = 0;
   #lastFailure: Error | undefined;
-  #dial: AbortController | undefined;
-  #opening: ClientLink | undefined;
-  readonly #dialAlarm: Alarm;
+  readonly #dialler: Dialler;
   readonly #backoffAlarm: Alarm;
   #readers: { resolve: () => void; reject: (error: Error) => void }[] = [];
   readonly #run = (): void => this.#onTick();
@@ -62,13 +58,12 @@ export class Links implements LinkOwner, CallsOwner {
     listener: LinksListener,
   ) {
     const wheel = wheelOf(options.clock);
-    this.#media = media;
     this.#options = options;
     this.#listener = listener;
-    this.#dialAlarm = new Alarm(wheel, () => this.#onDialTimeout());
     this.#backoffAlarm = new Alarm(wheel, () => this.#onBackoffOver());
     this.calls = new Calls(this, options, protocol);
-    this.#context = { owner: this, options, protocol, session, idleLife: new IdleLife() };
+    const context = { owner: this, options, protocol, session, idleLife: new IdleLife() };
+    this.#dialler = new Dialler(media, context, this);
     if (options.eager) this.schedule();
   }
 
@@ -138,7 +133,6 @@ export class Links implements LinkOwner, CallsOwner {
     this.#closeReason ??= reason;
     this.calls.failAll('ERR_HOLDFAST_CLOSED', why, reason);
     this.#end(reason);
-    this.#opening?.destroy(reason);
     for (const link of this.#others) link.destroy(reason);
   }
 
@@ -165,15 +159,31 @@ export class Links implements LinkOwner, CallsOwner {
   }
 
   onUp(link: ClientLink): void {
-    if (link !== this.#opening) return;
-    this.#opening = undefined;
-    this.#dial = undefined;
-    this.#dialAlarm.clear();
+    this.#dialler.finish(link);
+  }
+
+  onDialled(link: ClientLink): void {
     this.#link = link;
     this.#lastFailure = undefined;
     this.#enter('ready', undefined);
     for (const reader of this.#readers) reader.resolve();
     link.pump();
+  }
+
+  onDialFailed(error: Error): void {
+    if (this.#state === 'closed') {
+      this.#finish();
+      return;
+    }
+    this.#tries++;
+    this.#lastFailure = error;
+    this.#enter('idle', error);
+    if (isHoldfastError(error) && error.final) {
+      for (const reader of this.#readers) reader.reject(error);
+      this.calls.failAll(error.code, error.message, error, (call) => call.link === undefined);
+      if (this.#options.eager) return;
+    }
+    this.#seek();
   }
 
   onReply(link: ClientLink, number: number, value: unknown): void {
@@ -206,11 +216,7 @@ export class Links implements LinkOwner, CallsOwner {
   }
 
   onLost(link: ClientLink, cause: Error | undefined): void {
-    if (link === this.#opening) {
-      this.#opening = undefined;
-      this.#dialFailed(cause ?? endedEarly(link.label));
-      return;
-    }
+    if (this.#dialler.lost(link, cause)) return;
     this.#others.delete(link);
     if (link === this.#link) {
       if (!link.isUseful) this.#tries++;
@@ -248,7 +254,7 @@ export class Links implements LinkOwner, CallsOwner {
     if (this.#state !== 'idle' || this.#link !== undefined) return;
     if (!this.#isNeeded()) return;
     const delayMs = backoffMs(this.#tries, reconnectBounds(this.#options), this.#options.random);
-    if (this.#tries > 0 || this.#linkCount > 0) {
+    if (this.#tries > 0 || this.#dialler.linkCount > 0) {
       this.#listener.onReconnecting({ attempt: this.#tries, delayMs, cause: this.#lastFailure });
     }
     if (delayMs === 0) {
@@ -269,61 +275,8 @@ export class Links implements LinkOwner, CallsOwner {
   }
 
   #startDial(): void {
-    const medium = this.#media[this.#tries % this.#media.length] as Medium;
-    const dial = new AbortController();
-    this.#dial = dial;
     this.#enter('connecting', undefined);
-    this.#dialAlarm.set(this.#options.clock.now() + this.#options.dialTimeoutMs);
-    medium.dial(dial.signal).then(
-      (channel) => this.#onChannel(dial, medium, channel),
-      (error: Error) => {
-        if (dial === this.#dial) this.#dialFailed(dialError(medium, error));
-      },
-    );
-  }
-
-  #onChannel(dial: AbortController, medium: Medium, channel: Channel): void {
-    if (dial !== this.#dial) {
-      channel.destroy();
-      return;
-    }
-    this.#linkCount++;
-    this.#opening = new ClientLink(channel, `${medium.address}#${this.#linkCount}`, this.#context);
-  }
-
-  #onDialTimeout(): void {
-    const { dialTimeoutMs } = this.#options;
-    const opening = this.#opening;
-    if (opening === undefined) {
-      const address = (this.#media[this.#tries % this.#media.length] as Medium).address;
-      const error = new HoldfastError(
-        'ERR_HOLDFAST_DIAL',
-        `No connection to ${address} within ${dialTimeoutMs} ms`,
-      );
-      this.#dial?.abort(error);
-      this.#dialFailed(error);
-    } else {
-      const message = `${opening.label} did not say hello within ${dialTimeoutMs} ms of dialling`;
-      opening.destroy(new HoldfastError('ERR_HOLDFAST_HANDSHAKE_TIMEOUT', message));
-    }
-  }
-
-  #dialFailed(error: Error): void {
-    this.#dial = undefined;
-    this.#dialAlarm.clear();
-    if (this.#state === 'closed') {
-      this.#finish();
-      return;
-    }
-    this.#tries++;
-    this.#lastFailure = error;
-    this.#enter('idle', error);
-    if (isHoldfastError(error) && error.final) {
-      for (const reader of this.#readers) reader.reject(error);
-      this.calls.failAll(error.code, error.message, error, (call) => call.link === undefined);
-      if (this.#options.eager) return;
-    }
-    this.#seek();
+    this.#dialler.start(this.#tries);
   }
 
   #end(reason: Error | undefined): void {
@@ -336,13 +289,7 @@ export class Links implements LinkOwner, CallsOwner {
       final: true,
     });
     for (const reader of this.#readers) reader.reject(closed);
-    this.#dial?.abort(closed);
-    if (this.#opening === undefined) {
-      this.#dial = undefined;
-      this.#dialAlarm.clear();
-    } else {
-      this.#opening.destroy(reason);
-    }
+    this.#dialler.cancel(reason ?? closed);
     if (link !== undefined) {
       this.#link = undefined;
       this.#others.add(link);
@@ -352,7 +299,7 @@ export class Links implements LinkOwner, CallsOwner {
   }
 
   #finish(): void {
-    if (this.#opening !== undefined || this.#others.size > 0) return;
+    if (this.#dialler.isOpening || this.#others.size > 0) return;
     this.#listener.onClosed(this.#closeReason);
   }
 
@@ -362,18 +309,4 @@ export class Links implements LinkOwner, CallsOwner {
     this.#state = next;
     this.#listener.onState({ next, previous, reason });
   }
-}
-
-function endedEarly(label: string): HoldfastError {
-  return new HoldfastError(
-    'ERR_HOLDFAST_DIAL',
-    `${label} ended the connection before it said hello`,
-  );
-}
-
-/** A medium's own error, with the address; an error of ours is left as it is. */
-function dialError(medium: Medium, error: Error): Error {
-  if (isHoldfastError(error)) return error;
-  const message = `Cannot connect to ${medium.address}: ${messageOf(error)}`;
-  return new HoldfastError('ERR_HOLDFAST_DIAL', message, { cause: error });
 }

@@ -1,0 +1,133 @@
+import { HoldfastError, isHoldfastError, messageOf } from '../errors.ts';
+import type { Channel, Medium } from '../media/medium.ts';
+import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
+import { ClientLink, type LinkContext } from './client-link.ts';
+
+/** Who is told how a try ended. */
+export interface DiallerOwner {
+  onDialled(link: ClientLink): void;
+  onDialFailed(error: Error): void;
+}
+
+/**
+ * Makes one link at a time: name look-up, connect and handshake, all under one timer. A link is
+ * made only when the server has said hello.
+ */
+export class Dialler {
+  readonly #media: readonly Medium[];
+  readonly #context: LinkContext;
+  readonly #owner: DiallerOwner;
+  readonly #alarm: Alarm;
+  #linkCount = 0;
+  #medium: Medium;
+  #dial: AbortController | undefined;
+  #opening: ClientLink | undefined;
+
+  constructor(media: readonly Medium[], context: LinkContext, owner: DiallerOwner) {
+    this.#media = media;
+    this.#medium = media[0] as Medium;
+    this.#context = context;
+    this.#owner = owner;
+    this.#alarm = new Alarm(wheelOf(context.options.clock), () => this.#onTimeout());
+  }
+
+  /** Connections made so far. */
+  get linkCount(): number {
+    return this.#linkCount;
+  }
+
+  /** True while a connection waits for its hello, or for its end. */
+  get isOpening(): boolean {
+    return this.#opening !== undefined;
+  }
+
+  /** Starts a try; `tries` chooses among the addresses. */
+  start(tries: number): void {
+    const { clock, dialTimeoutMs } = this.#context.options;
+    const medium = this.#media[tries % this.#media.length] as Medium;
+    const dial = new AbortController();
+    this.#medium = medium;
+    this.#dial = dial;
+    this.#alarm.set(clock.now() + dialTimeoutMs);
+    connectTo(medium, dial.signal).then(
+      (channel) => this.#onChannel(dial, channel),
+      (error: unknown) => {
+        if (dial === this.#dial) this.#fail(dialError(medium, error));
+      },
+    );
+  }
+
+  /** The hello came. False when the link is none of this dialler's. */
+  finish(link: ClientLink): boolean {
+    if (link !== this.#opening) return false;
+    this.#clear();
+    this.#owner.onDialled(link);
+    return true;
+  }
+
+  /** A connection ended before its hello. False when the link is none of this dialler's. */
+  lost(link: ClientLink, cause: Error | undefined): boolean {
+    if (link !== this.#opening) return false;
+    this.#fail(cause ?? endedEarly(link.label));
+    return true;
+  }
+
+  /** Gives the try up that is under way, if one is. */
+  cancel(reason: Error): void {
+    this.#alarm.clear();
+    this.#dial?.abort(reason);
+    this.#dial = undefined;
+    this.#opening?.destroy(reason);
+  }
+
+  #onChannel(dial: AbortController, channel: Channel): void {
+    if (dial !== this.#dial) {
+      channel.destroy();
+      return;
+    }
+    const label = `${this.#medium.address}#${++this.#linkCount}`;
+    this.#opening = new ClientLink(channel, label, this.#context);
+  }
+
+  #onTimeout(): void {
+    const { dialTimeoutMs } = this.#context.options;
+    const opening = this.#opening;
+    if (opening !== undefined) {
+      const message = `${opening.label} did not say hello within ${dialTimeoutMs} ms of dialling`;
+      opening.destroy(new HoldfastError('ERR_HOLDFAST_HANDSHAKE_TIMEOUT', message));
+      return;
+    }
+    const message = `No connection to ${this.#medium.address} within ${dialTimeoutMs} ms`;
+    const error = new HoldfastError('ERR_HOLDFAST_DIAL', message);
+    this.#dial?.abort(error);
+    this.#fail(error);
+  }
+
+  #fail(error: Error): void {
+    this.#clear();
+    this.#owner.onDialFailed(error);
+  }
+
+  #clear(): void {
+    this.#alarm.clear();
+    this.#dial = undefined;
+    this.#opening = undefined;
+  }
+}
+
+/** A medium of the application's may throw instead of rejecting. */
+async function connectTo(medium: Medium, signal: AbortSignal): Promise<Channel> {
+  return medium.dial(signal);
+}
+
+function endedEarly(label: string): HoldfastError {
+  const message = `${label} ended the connection before it said hello`;
+  return new HoldfastError('ERR_HOLDFAST_DIAL', message);
+}
+
+/** A medium's own error, with the address; an error of ours is left as it is. */
+function dialError(medium: Medium, error: unknown): Error {
+  if (isHoldfastError(error)) return error;
+  const message = `Cannot connect to ${medium.address}: ${messageOf(error)}`;
+  return new HoldfastError('ERR_HOLDFAST_DIAL', message, { cause: error });
+}
