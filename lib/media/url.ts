@@ -1,14 +1,24 @@
 import { HoldfastError } from '../errors.ts';
 import { show } from '../util/check.ts';
 import { suggestion } from '../util/nearest.ts';
+import { lazy, type MediumModule } from './lazy.ts';
 import type { Listener, Medium } from './medium.ts';
 import { tcp } from './tcp.ts';
 import { unix } from './unix.ts';
+
+/** Media that are loaded when they are used, by scheme. */
+const laterSchemes: Readonly<Record<string, () => Promise<MediumModule>>> = {};
 
 /** The schemes of this package, and what makes an address of the rest of the URL. */
 const schemes: Readonly<Record<string, (url: string) => Medium & Listener>> = {
   tcp: parseTcp,
   unix: (url) => unix({ path: url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '') }),
+  ...Object.fromEntries(
+    Object.entries(laterSchemes).map(([scheme, load]) => [
+      scheme,
+      (url: string) => lazy(url, withoutSecrets(url), load),
+    ]),
+  ),
 };
 
 /** The medium that a URL names. Throws `ERR_HOLDFAST_URL`. */
@@ -66,9 +76,11 @@ function schemeList(): string {
 }
 
 function urlError(url: string, why: string): HoldfastError {
-  // What stands before an "@" may hold a password.
-  const shown = show(url.replace(/^([a-z0-9+.-]+:\/\/)?.*@/is, '$1…@'));
-  return new HoldfastError('ERR_HOLDFAST_URL', `Cannot use the URL ${shown}: ${why}`, {
-    final: true,
-  });
+  const message = `Cannot use the URL ${show(withoutSecrets(url))}: ${why}`;
+  return new HoldfastError('ERR_HOLDFAST_URL', message, { final: true });
+}
+
+/** What stands before an "@" may hold a password. */
+export function withoutSecrets(url: string): string {
+  return url.replace(/^([a-z0-9+.-]+:\/\/)?.*@/is, '$1…@');
 }
