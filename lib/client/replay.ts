@@ -60,12 +60,19 @@ export function decide(facts: Circumstances): Decision {
     case 'incomplete':
     case 'refused':
     case 'never':
-      return decideProven(facts);
+      return facts.isReplySeen ? replySeen : decideProven(facts);
     case 'forgotten':
     case 'handed-over':
-      return decideAmbiguous(facts, true);
+      return facts.isReplySeen ? replySeen : decideAmbiguous(facts, true);
   }
 }
+
+const replySeen: Decision = {
+  action: 'fail',
+  outcome: 'executed',
+  costs: false,
+  why: 'a part of the reply was delivered',
+};
 
 const proofs: Readonly<Record<'untouched' | 'incomplete' | 'refused' | 'never', string>> = {
   untouched: 'no byte of it was given to the operating system',
@@ -76,27 +83,31 @@ const proofs: Readonly<Record<'untouched' | 'incomplete' | 'refused' | 'never', 
 
 function decideProven(facts: Circumstances): Decision {
   const proof = proofs[facts.evidence as keyof typeof proofs];
-  if (facts.isFinalRefusal) return fail(facts.mayHaveRun, `${proof} and says not to try again`);
-  if (facts.setting === 'never') return fail(facts.mayHaveRun, `${proof}, but replay is "never"`);
-  if (facts.isInputConsumed) return fail(facts.mayHaveRun, `${proof}, but its input was consumed`);
+  if (facts.isFinalRefusal) return giveUp(facts, `${proof} and says not to try again`);
+  if (facts.setting === 'never') return giveUp(facts, `${proof}, but replay is "never"`);
+  if (facts.isInputConsumed) return giveUp(facts, `${proof}, but its input was consumed`);
   if (facts.mayHaveRun) return decideAmbiguous(facts, false);
   return { action: 'send-again', outcome: 'not-executed', costs: false, why: proof };
 }
 
+/** This attempt did not run; what is known of the call depends on those before it. */
+function giveUp(facts: Circumstances, why: string): Decision {
+  if (facts.mayHaveRun) return doubt(facts, `${why}; an earlier attempt may have run`);
+  return { action: 'fail', outcome: 'not-executed', costs: false, why };
+}
+
 function decideAmbiguous(facts: Circumstances, costs: boolean): Decision {
-  if (facts.isReplySeen) {
-    return { ...fail(true, 'a part of the reply was delivered'), outcome: 'executed' };
-  }
   const objection = objectionTo(facts);
-  if (objection === undefined) {
-    const why = `it may have run, and "${facts.safety}" may be repeated`;
-    return { action: 'send-again', outcome: 'unknown', costs, why };
-  }
-  if (facts.canReconcile) {
-    const why = `it may have run, and ${objection}: the application can tell`;
-    return { action: 'ask', outcome: 'unknown', costs: false, why };
-  }
-  return fail(true, `it may have run, and ${objection}`);
+  if (objection !== undefined) return doubt(facts, `it may have run, and ${objection}`);
+  const why = `it may have run, and "${facts.safety}" may be repeated`;
+  return { action: 'send-again', outcome: 'unknown', costs, why };
+}
+
+/** The call may have run and is not sent again: the application is asked, if it can tell. */
+function doubt(facts: Circumstances, why: string): Decision {
+  return facts.canReconcile
+    ? { action: 'ask', outcome: 'unknown', costs: false, why: `${why}: the application can tell` }
+    : { action: 'fail', outcome: 'unknown', costs: false, why };
 }
 
 /** Why a call that may have run must not be sent again, or undefined if it may. */
@@ -118,8 +129,3 @@ function objectionTo(facts: Circumstances): string | undefined {
 }
 
 const looseness = { never: 0, read: 1, idempotent: 2, semi: 3 } as const;
-
-function fail(mayHaveRun: boolean, why: string): Decision {
-  const outcome = mayHaveRun ? 'unknown' : 'not-executed';
-  return { action: 'fail', outcome, costs: false, why };
-}
