@@ -126,15 +126,23 @@ export function isHoldfastError(value: unknown): value is HoldfastError {
   return typeof value === 'object' && value !== null && brand in value;
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown; never empty, and never throws itself. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error && thrown.message !== ''
-    ? thrown.message
-    : codeOf(thrown) || String(thrown);
+  try {
+    const message = (thrown as { message?: unknown } | null | undefined)?.message;
+    if (typeof message === 'string' && message !== '') return message;
+    return codeOf(thrown) || String(thrown) || 'an error without a message';
+  } catch {
+    return 'an error that cannot be read';
+  }
 }
 
 /** The `code` of anything that was thrown, or the empty string. */
 export function codeOf(thrown: unknown): string {
-  const code = (thrown as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' ? code : '';
+  try {
+    const code = (thrown as { code?: unknown } | null | undefined)?.code;
+    return typeof code === 'string' ? code : '';
+  } catch {
+    return '';
+  }
 }

@@ -1,10 +1,4 @@
-import {
-  codeOf,
-  HoldfastError,
-  isHoldfastError,
-  messageOf,
-  type RemoteFailure,
-} from '../errors.ts';
+import { codeOf, HoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
 import type { Refusal } from '../protocols/protocol.ts';
 import type { ServerCall } from './server-call.ts';
 
@@ -63,7 +57,7 @@ function isAwaited({ isCancelled, link }: ServerCall): boolean {
 
 /** True when a handler says, by `refuse`, that it did nothing. */
 export function isRefusal(error: unknown): error is HoldfastError {
-  return isHoldfastError(error) && refusals.has(error);
+  return refusals.has(error as object);
 }
 
 /** The errors that {@link refuse} made: one that a handler got from a call of its own is none. */
@@ -111,6 +105,14 @@ function refusalOf({ code, message, retryAfterMs, final }: HoldfastError): Refus
 function failureOf(error: unknown): RemoteFailure {
   const code = codeOf(error) || 'ERROR';
   const message = messageOf(error);
-  const data = (error as { data?: unknown } | null | undefined)?.data;
+  const data = dataOf(error);
   return data === undefined ? { code, message } : { code, message, data };
+}
+
+function dataOf(error: unknown): unknown {
+  try {
+    return (error as { data?: unknown } | null | undefined)?.data;
+  } catch {
+    return undefined;
+  }
 }

@@ -93,14 +93,17 @@ export class Dispatch {
   /** The frequent way: no schema, no record. A handler that answers at once costs no promise. */
   #runPlain(served: ServedVerb, call: ServerCall, input: unknown): void {
     let output: unknown;
+    let promise: Promise<unknown> | undefined;
     try {
       output = served.handler(input, call);
+      // Whatever a foreign `then` does, the promise that is made of it settles once.
+      if (isThenable(output)) promise = Promise.resolve(output);
     } catch (error) {
       this.#answers.fail(call, error);
       return;
     }
-    if (isThenable(output)) this.#await(call, output, (value) => this.#answers.reply(call, value));
-    else this.#answers.reply(call, output);
+    if (promise === undefined) this.#answers.reply(call, output);
+    else this.#await(call, promise, (value) => this.#answers.reply(call, value));
   }
 
   #runChecked(served: ServedVerb, call: ServerCall, given: unknown, arrived: ArrivedCall): void {
@@ -129,7 +132,7 @@ export class Dispatch {
   }
 
   /** The call is on its link's and its session's account until the promise settles. */
-  #await(call: ServerCall, promise: PromiseLike<unknown>, done: (value: unknown) => void): void {
+  #await(call: ServerCall, promise: Promise<unknown>, done: (value: unknown) => void): void {
     const { link, inputBytes } = call;
     link.running++;
     link.incomingBytes += inputBytes;
