@@ -32,6 +32,9 @@ export interface ServerLinkOwner {
 /** Replies leave at the latest when so many bytes are there, so that the client works meanwhile. */
 const earlyFlushBytes = 4 * 1024;
 
+/** Longest code and longest message of an answer, in UTF-16 units. */
+const maxTextLength = 8 * 1024;
+
 /** One connection of a server: a channel, the protocol on it, and the client's session. */
 export class ServerLink implements ChannelUser, ServerSink {
   readonly peer: Peer;
@@ -83,19 +86,22 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#afterPush();
   }
 
-  error(number: number, failure: RemoteFailure): void {
-    let frame: Buffer;
+  error(number: number, { code, message, data }: RemoteFailure): void {
+    const failure = { code: this.#clip(code), message: this.#clip(message) };
+    let frame: Buffer | undefined;
     try {
-      frame = this.#wire.error(number, failure);
+      frame = this.#wire.error(number, { ...failure, data });
     } catch {
       // The error's data cannot be encoded: what happened is worth more than the data.
-      frame = this.#wire.error(number, { code: failure.code, message: failure.message });
+    }
+    if (frame === undefined || frame.length > this.#maxFrameBytes) {
+      frame = this.#wire.error(number, failure);
     }
     this.#push(frame);
   }
 
   refuse(number: number, refusal: Refusal): void {
-    this.#push(this.#wire.refused(number, refusal));
+    this.#push(this.#wire.refused(number, { ...refusal, message: this.#clip(refusal.message) }));
   }
 
   /** Tells the client to send no new calls here. */
@@ -176,6 +182,12 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   onPong(): void {}
+
+  /** Cuts a text that is too long: an answer must fit into a frame that the client takes. */
+  #clip(text: string): string {
+    const maxLength = Math.min(maxTextLength, Math.floor(this.#maxFrameBytes / 8));
+    return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
+  }
 
   #push(frame: Buffer): void {
     if (this.#isGone) return;
