@@ -2,7 +2,7 @@ import { HoldfastError, type RemoteFailure } from '../errors.ts';
 import { closeTimeoutMs } from '../link/limits.ts';
 import { Outbox, writeBytes } from '../link/outbox.ts';
 import { Probe } from '../link/probe.ts';
-import type { Channel, ChannelUser } from '../media/medium.ts';
+import type { Channel, ChannelUser, Medium } from '../media/medium.ts';
 import type {
   ClientSink,
   ClientWire,
@@ -50,7 +50,9 @@ export interface LinkContext {
  * death by always reading, by a look or a ping before a write, and by heartbeats while calls wait.
  */
 export class ClientLink implements ChannelUser, ClientSink {
+  /** What errors and events call it: the address and which connection of the client it is. */
   readonly label: string;
+  readonly medium: Medium;
   readonly outbox: Outbox;
   table: ServerTable = new ServerTable([]);
   /** Names the server process at the far end. */
@@ -85,9 +87,10 @@ export class ClientLink implements ChannelUser, ClientSink {
   #isPingBehind = false;
   #progressBytes = 0;
 
-  constructor(channel: Channel, label: string, context: LinkContext) {
+  constructor(channel: Channel, medium: Medium, ordinal: number, context: LinkContext) {
     const { clock, maxFrameBytes } = context.options;
-    this.label = label;
+    this.medium = medium;
+    this.label = `${medium.address}#${ordinal}`;
     this.#channel = channel;
     this.#context = context;
     this.#heardAt = clock.now();

@@ -2,6 +2,7 @@ import { HoldfastError, isHoldfastError, messageOf } from '../errors.ts';
 import type { Channel, Medium } from '../media/medium.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import { ClientLink, type LinkContext } from './client-link.ts';
+import type { Endpoints } from './endpoints.ts';
 
 /** Who is told how a try ended. */
 export interface DiallerOwner {
@@ -14,18 +15,17 @@ export interface DiallerOwner {
  * made only when the server has said hello.
  */
 export class Dialler {
-  readonly #media: readonly Medium[];
+  readonly #endpoints: Endpoints;
   readonly #context: LinkContext;
   readonly #owner: DiallerOwner;
   readonly #alarm: Alarm;
   #linkCount = 0;
-  #medium: Medium;
+  #medium: Medium | undefined;
   #dial: AbortController | undefined;
   #opening: ClientLink | undefined;
 
-  constructor(media: readonly Medium[], context: LinkContext, owner: DiallerOwner) {
-    this.#media = media;
-    this.#medium = media[0] as Medium;
+  constructor(endpoints: Endpoints, context: LinkContext, owner: DiallerOwner) {
+    this.#endpoints = endpoints;
     this.#context = context;
     this.#owner = owner;
     this.#alarm = new Alarm(wheelOf(context.options.clock), () => this.#onTimeout());
@@ -41,16 +41,16 @@ export class Dialler {
     return this.#opening !== undefined;
   }
 
-  /** Starts a try; `tries` chooses among the addresses. */
-  start(tries: number): void {
+  /** Starts a try at one of the addresses. */
+  start(): void {
     const { clock, dialTimeoutMs } = this.#context.options;
-    const medium = this.#media[tries % this.#media.length] as Medium;
+    const medium = this.#endpoints.choose(clock.now());
     const dial = new AbortController();
     this.#medium = medium;
     this.#dial = dial;
     this.#alarm.set(clock.now() + dialTimeoutMs);
     connectTo(medium, dial.signal).then(
-      (channel) => this.#onChannel(dial, channel),
+      (channel) => this.#onChannel(dial, medium, channel),
       (error: unknown) => {
         if (dial === this.#dial) this.#fail(dialError(medium, error));
       },
@@ -80,13 +80,12 @@ export class Dialler {
     this.#opening?.destroy(reason);
   }
 
-  #onChannel(dial: AbortController, channel: Channel): void {
+  #onChannel(dial: AbortController, medium: Medium, channel: Channel): void {
     if (dial !== this.#dial) {
       channel.destroy();
       return;
     }
-    const label = `${this.#medium.address}#${++this.#linkCount}`;
-    this.#opening = new ClientLink(channel, label, this.#context);
+    this.#opening = new ClientLink(channel, medium, ++this.#linkCount, this.#context);
   }
 
   #onTimeout(): void {
@@ -97,13 +96,15 @@ export class Dialler {
       opening.destroy(new HoldfastError('ERR_HOLDFAST_HANDSHAKE_TIMEOUT', message));
       return;
     }
-    const message = `No connection to ${this.#medium.address} within ${dialTimeoutMs} ms`;
+    const message = `No connection to ${this.#medium?.address} within ${dialTimeoutMs} ms`;
     const error = new HoldfastError('ERR_HOLDFAST_DIAL', message);
     this.#dial?.abort(error);
     this.#fail(error);
   }
 
   #fail(error: Error): void {
+    const { clock } = this.#context.options;
+    if (this.#medium !== undefined) this.#endpoints.failed(this.#medium, clock.now());
     this.#clear();
     this.#owner.onDialFailed(error);
   }

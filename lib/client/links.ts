@@ -8,6 +8,7 @@ import type { Call } from './call.ts';
 import { Calls, type CallsOwner } from './calls.ts';
 import type { ClientLink, LinkOwner } from './client-link.ts';
 import { Dialler, type DiallerOwner } from './dialler.ts';
+import { Endpoints } from './endpoints.ts';
 import type {
   ClientState,
   DrainingEvent,
@@ -45,6 +46,7 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
   /** Failed tries since a link was useful, and the last failure. */
   #tries = 0;
   #lastFailure: Error | undefined;
+  readonly #endpoints: Endpoints;
   readonly #dialler: Dialler;
   readonly #backoffAlarm: Alarm;
   #readers: { resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -63,7 +65,8 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
     this.#backoffAlarm = new Alarm(wheel, () => this.#onBackoffOver());
     this.calls = new Calls(this, options, protocol);
     const context = { owner: this, options, protocol, session, idleLife: new IdleLife() };
-    this.#dialler = new Dialler(media, context, this);
+    this.#endpoints = new Endpoints(media, options.random);
+    this.#dialler = new Dialler(this.#endpoints, context, this);
     if (options.eager) this.schedule();
   }
 
@@ -178,7 +181,8 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
     this.#tries++;
     this.#lastFailure = error;
     this.#enter('idle', error);
-    if (isHoldfastError(error) && error.final) {
+    // Final is meant of one address; another may do.
+    if (isHoldfastError(error) && error.final && this.#tries >= this.#endpoints.count) {
       for (const reader of this.#readers) reader.reject(error);
       this.calls.failAll(error.code, error.message, error, (call) => call.link === undefined);
       if (this.#options.eager) return;
@@ -188,7 +192,7 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
 
   onReply(link: ClientLink, number: number, value: unknown): void {
     this.#check(number);
-    if (this.#tries > 0 && link === this.#link) this.#tries = 0;
+    if (this.#tries > 0) this.#onUseful(link);
     this.calls.attempts.onReply(link, number, value);
   }
 
@@ -199,7 +203,7 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
 
   onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void {
     this.#check(number);
-    if (link === this.#link) this.#tries = 0;
+    if (this.#tries > 0) this.#onUseful(link);
     this.calls.attempts.onRemoteError(link, number, failure);
   }
 
@@ -210,6 +214,7 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
 
   onDraining(link: ClientLink, timeLeftMs: number): void {
     this.#others.add(link);
+    this.#endpoints.failed(link.medium, this.#options.clock.now());
     if (link === this.#link) this.#leave(undefined);
     this.#listener.onDraining({ link: link.label, timeLeftMs });
     this.#seek();
@@ -219,6 +224,7 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
     if (this.#dialler.lost(link, cause)) return;
     this.#others.delete(link);
     if (link === this.#link) {
+      this.#endpoints.failed(link.medium, this.#options.clock.now());
       if (!link.isUseful) this.#tries++;
       this.#lastFailure = cause;
       this.#leave(cause);
@@ -226,6 +232,13 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
     this.calls.attempts.onLost(link, cause);
     if (this.#state === 'closed') this.#finish();
     else this.#seek();
+  }
+
+  /** Back-off starts over, and the address is good again. */
+  #onUseful(link: ClientLink): void {
+    if (link !== this.#link) return;
+    this.#tries = 0;
+    this.#endpoints.succeeded(link.medium);
   }
 
   /** A reply that no call asked for means that the stream is out of step: the link must go. */
@@ -253,7 +266,9 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
   #seek(): void {
     if (this.#state !== 'idle' || this.#link !== undefined) return;
     if (!this.#isNeeded()) return;
-    const delayMs = backoffMs(this.#tries, reconnectBounds(this.#options), this.#options.random);
+    // Every address gets one try before there is a pause.
+    const rounds = Math.max(0, this.#tries - this.#endpoints.count + 1);
+    const delayMs = backoffMs(rounds, reconnectBounds(this.#options), this.#options.random);
     if (this.#tries > 0 || this.#dialler.linkCount > 0) {
       this.#listener.onReconnecting({ attempt: this.#tries, delayMs, cause: this.#lastFailure });
     }
@@ -276,7 +291,7 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
 
   #startDial(): void {
     this.#enter('connecting', undefined);
-    this.#dialler.start(this.#tries);
+    this.#dialler.start();
   }
 
   #end(reason: Error | undefined): void {
