@@ -1,0 +1,13 @@
+import { Call } from '../../lib/client/call.ts';
+import { VerbUse } from '../../lib/client/verb-use.ts';
+
+const verb = new VerbUse('test');
+const noDeadlines = { onDeadline: () => {} };
+
+/** A call of this number that nobody waits for. */
+export function callOf(number: number, bytes = 0): Call {
+  const encoded = { buffer: Buffer.alloc(bytes), start: 0, end: bytes, body: undefined };
+  return new Call(noDeadlines, number, verb, 'semi', encoded, 0, 1_000, ignore, ignore);
+}
+
+function ignore(): void {}
