@@ -1,6 +1,6 @@
 import type { Call } from './call.ts';
 
-/** Settled calls may lie in the queue until they are this many and the majority. */
+/** What was taken or settled may lie in the queue until it is this much and the majority. */
 const maxStale = 64;
 
 /** Calls that wait to be sent, first come, first served; calls to be sent again go first. */
@@ -23,8 +23,7 @@ export class CallQueue {
   /** The next call that still waits. */
   shift(): Call | undefined {
     while (this.#first < this.#calls.length) {
-      const call = this.#calls[this.#first] as Call;
-      this.#calls[this.#first++] = undefined;
+      const call = this.#take();
       if (!call.isQueued) continue;
       call.isQueued = false;
       this.#waiting--;
@@ -48,6 +47,10 @@ export class CallQueue {
     if (!call.isQueued) return;
     call.isQueued = false;
     this.#waiting--;
+    if (this.#waiting === 0) {
+      this.#clear();
+      return;
+    }
     const stale = this.#calls.length - this.#first - this.#waiting;
     if (stale <= maxStale || stale <= this.#waiting) return;
     this.#calls = this.#calls.slice(this.#first).filter((queued) => queued?.isQueued);
@@ -61,6 +64,17 @@ export class CallQueue {
       if (call?.isQueued && test(call)) return true;
     }
     return false;
+  }
+
+  /** Takes the first off; a queue that is never empty must not keep the places of all before. */
+  #take(): Call {
+    const call = this.#calls[this.#first] as Call;
+    this.#calls[this.#first++] = undefined;
+    if (this.#first > maxStale && this.#first * 2 > this.#calls.length) {
+      this.#calls = this.#calls.slice(this.#first);
+      this.#first = 0;
+    }
+    return call;
   }
 
   #clear(): void {
