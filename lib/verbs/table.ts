@@ -1,6 +1,6 @@
 import { HoldfastError } from '../errors.ts';
 import { resolveOptions, show } from '../util/check.ts';
-import { settingChecks, type VerbSettings, type Verbs } from './define.ts';
+import { registryError, settingChecks, type VerbSettings, type Verbs } from './define.ts';
 import { isSafety, type Safety, stricter } from './safety.ts';
 
 /** What one side says of a verb: a row of the published table. */
@@ -13,9 +13,17 @@ export interface VerbRow {
 /** Most verbs that a published table may have. */
 export const maxVerbs = 4096;
 
-/** The table that a server publishes: its verbs in the order in which calls refer to them. */
+/**
+ * The table that a server publishes: its verbs in the order in which calls refer to them.
+ *
+ * @throws HoldfastError `ERR_HOLDFAST_REGISTRY` when they are more than a client would take
+ */
 export function tableOf(verbs: Verbs): VerbRow[] {
-  return Object.entries(verbs).map(([name, { safety, settings }]) => ({ name, safety, settings }));
+  const entries = Object.entries(verbs);
+  if (entries.length > maxVerbs) {
+    throw registryError(`A registry has at most ${maxVerbs} verbs, got ${entries.length}`);
+  }
+  return entries.map(([name, { safety, settings }]) => ({ name, safety, settings }));
 }
 
 /** A table as it travels. */
