@@ -148,6 +148,8 @@ export class ClientLink implements ChannelUser, ClientSink {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#probe.stop();
+    // Whoever awaits the end would otherwise wait in a process that has nothing left to do.
+    this.#channel.ref();
     this.#channel.close();
     this.#alarm.set(this.#context.options.clock.now() + closeTimeoutMs);
   }
