@@ -43,7 +43,8 @@ export class Progress {
 
   #show(): void {
     const line = this.#line();
-    this.#stream.write(this.#isLive ? `\r\x1b[K${line}` : `${line}\n`);
+    // Without wrapping: a line that is too long for the terminal could not be overwritten.
+    this.#stream.write(this.#isLive ? `\r\x1b[K\x1b[?7l${line}\x1b[?7h` : `${line}\n`);
   }
 }
 

@@ -18,7 +18,6 @@ export function report(ending: Ending, tookMs: number): string {
       `${unknown.present + unknown.absent} appends, none sent again; the journal tells: ` +
         `${unknown.present} had run (the answer was lost), ${unknown.absent} had not`,
     ],
-    ['not executed', `${journal.notExecuted} appends, each made anew`],
     ['locks', `${ownLocks} were ours already when the call was repeated; nobody else got in`],
     ['faults', `${faults.length}: ${countFaults(faults)}`],
     [
@@ -28,6 +27,9 @@ export function report(ending: Ending, tookMs: number): string {
   ];
   if (slowest !== undefined) {
     rows.push(['slowest recovery', `${(slowest.tookMs / 1000).toFixed(2)} s (${slowest.fault})`]);
+  }
+  if (journal.notExecuted > 0) {
+    rows.push(['not executed', `${journal.notExecuted} appends, each made anew`]);
   }
   const lines = rows.map(([name, text]) => `${progress.paint('bold', name.padEnd(18))}${text}`);
   for (const problem of problems.slice(0, 20)) lines.push(progress.paint('red', `! ${problem}`));

@@ -59,7 +59,7 @@ export async function play(
   const recovery = new Recovery();
   const figures = new Figures(client, recovery);
   const faults = planFaults(seed);
-  let now = 'first files';
+  let now = 'none yet';
   let faultsDone = 0;
 
   let onFileDone = (): void => {};
@@ -72,11 +72,10 @@ export async function play(
     const share = work.filesDone / files.length;
     return [
       `${own.paint('cyan', bar(share))} ${work.filesDone}/${files.length} files`,
-      `fault ${faultsDone}/${faults.length}`,
+      own.paint('yellow', `fault ${faultsDone}/${faults.length}: ${now}`),
       `${figures.reconnects} reconnects`,
       `${figures.replays} replays`,
       `${work.unknown.size} unknown`,
-      own.paint('yellow', now),
     ].join(own.paint('dim', ' | '));
   });
 
@@ -90,7 +89,7 @@ export async function play(
       now = fault.kind;
       await director.cause(fault);
       faultsDone++;
-      now = 'quiet';
+      now = `${fault.kind} is over`;
     }
   };
   const storeFiles = async (): Promise<void> => {

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The project's folder. */
+export const root: string = fileURLToPath(new URL('../../', import.meta.url));
+
+/** README's text. */
+export const readme: string = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+
+/** The text below a heading, up to the next of its rank or above. */
+export function section(heading: string): string {
+  const rest = readme.split(`\n## ${heading}\n`)[1];
+  if (rest === undefined) throw new Error(`README has no section "${heading}"`);
+  return rest.split('\n## ')[0] as string;
+}
+
+/** The cells of the table in a text whose first column has this title, without its head. */
+export function tableIn(text: string, firstTitle: string): string[][] {
+  const lines = text.split('\n');
+  const head = lines.findIndex((line) => line.startsWith(`| ${firstTitle} |`));
+  if (head < 0) throw new Error(`README has no table of "${firstTitle}" there`);
+  const rows = lines.slice(head + 2);
+  const end = rows.findIndex((line) => !line.startsWith('|'));
+  return rows.slice(0, end).map((row) => {
+    const cells = row.split('|').slice(1, -1);
+    return cells.map((cell) => cell.trim());
+  });
+}
+
+/** A TypeScript snippet; its first line is a comment that names its file. */
+export interface Snippet {
+  readonly file: string;
+  readonly code: string;
+}
+
+/** Every TypeScript snippet, in order. */
+export function snippets(): Snippet[] {
+  return [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => {
+    const file = /^\/\/ ([a-z]+\.ts)\n/.exec(code)?.[1];
+    if (file === undefined) throw new Error(`A snippet does not name its file:\n${code}`);
+    return { file, code };
+  });
+}

@@ -1,0 +1,111 @@
+import { expect } from 'chai';
+import { type Circumstances, decide } from '../../lib/client/replay.ts';
+import { clientDefaults, errorCodes, safeties, serverDefaults } from '../../lib/index.ts';
+import { section, tableIn } from './readme.ts';
+
+/** A default as README writes it. */
+function written(name: string, value: unknown): string {
+  if (name === 'clock') return "the system's";
+  if (value === Math.random) return '`Math.random`';
+  if (typeof value !== 'number') return `\`${JSON.stringify(value)}\``;
+  if (name.endsWith('Bytes')) return `${value / 2 ** 20} MiB`;
+  if (!name.endsWith('Ms')) return String(value);
+  if (value === 0) return 'none';
+  return value % 1000 === 0 ? `${value / 1000} s` : `${value} ms`;
+}
+
+/** Names and defaults of a table of options. */
+function optionRows(heading: string): string[][] {
+  return tableIn(section(heading), 'option').map(([name = '', value = '']) => [name, value]);
+}
+
+function defaultRows(defaults: object): string[][] {
+  return Object.entries(defaults).map(([name, value]) => [`\`${name}\``, written(name, value)]);
+}
+
+/** An attempt that nothing is known of but that it may have run. */
+const handedOver: Omit<Circumstances, 'safety'> = {
+  evidence: 'handed-over',
+  setting: clientDefaults.replay,
+  mayHaveRun: false,
+  isTooOld: false,
+  hasAttemptsLeft: true,
+  isFinalRefusal: false,
+  isInputConsumed: false,
+  isReplySeen: false,
+  canReconcile: false,
+};
+
+/** The rows of the table of guarantees, and what they mean to the code. */
+const events: Readonly<Record<string, Partial<Circumstances>[]>> = {
+  'connection lost, the last byte had not left': [
+    { evidence: 'untouched' },
+    { evidence: 'incomplete' },
+  ],
+  'the server did not run it: it drains, is busy, or `refuse({ retryAfterMs })`': [
+    { evidence: 'refused' },
+  ],
+  'the server did not run it, for good: `refuse()`, wrong input': [
+    { evidence: 'refused', isFinalRefusal: true },
+  ],
+  'connection lost later, or `attemptTimeoutMs` over': [{}],
+  'the same, and the server is another process now': [{ evidence: 'forgotten' }],
+  'the same, and the client\'s `replay` is `"idempotent"`': [{ setting: 'idempotent' }],
+  'the same, and the client\'s `replay` is `"read"`': [{ setting: 'read' }],
+  'the same, and the client\'s `replay` is `"never"`': [{ setting: 'never' }],
+};
+
+/** What the code does, as README writes it. */
+function fate(facts: Circumstances): string {
+  const { action, outcome } = decide(facts);
+  if (action !== 'send-again') return `\`${outcome}\``;
+  const late = decide({ ...facts, isTooOld: true });
+  if (late.action === 'send-again') return 'sent again';
+  const seconds = clientDefaults.maxReplayAgeMs / 1000;
+  return `sent again for ${seconds} s, then \`${late.outcome}\``;
+}
+
+describe("README's tables", () => {
+  it('name every option of a client, with its default', () => {
+    expect(optionRows('Client')).to.deep.equal(defaultRows(clientDefaults));
+  });
+
+  it('name every option of a server, with its default', () => {
+    const rows = [['`listen`', 'required'], ...defaultRows(serverDefaults)];
+    expect(optionRows('Server')).to.deep.equal(rows);
+  });
+
+  it('name every error, with its meaning', () => {
+    const rows = Object.entries(errorCodes).map(([code, meaning]) => [`\`${code}\``, meaning]);
+    expect(tableIn(section('Errors'), 'code')).to.deep.equal(rows);
+  });
+
+  it('name every safety class, from the safest to the strictest', () => {
+    const classes = tableIn(section('Guarantees'), 'class').map(([name]) => name);
+    expect(classes).to.deep.equal(safeties.map((name) => `\`${name}\``));
+  });
+
+  it('say of each event and class what the client does', () => {
+    const rows = tableIn(section('Guarantees'), 'event');
+    expect(rows.map(([event]) => event)).to.deep.equal(Object.keys(events));
+    for (const [event = '', ...cells] of rows) {
+      for (const facts of events[event] ?? []) {
+        const fates = safeties.map((safety) => fate({ ...handedOver, safety, ...facts }));
+        expect(cells, event).to.deep.equal(fates);
+      }
+    }
+  });
+
+  it('explain every cell', () => {
+    for (const [heading, title] of [
+      ['Promises', 'event'],
+      ['Client', 'option'],
+      ['Server', 'option'],
+      ['Guarantees', 'class'],
+    ] as const) {
+      for (const row of tableIn(section(heading), title)) {
+        for (const cell of row) expect(cell, row[0]).not.to.equal('');
+      }
+    }
+  });
+});
