@@ -25,6 +25,7 @@ export const errorCodes = {
   ERR_HOLDFAST_TOO_MANY_CONNECTIONS: 'the server has `maxConnections` connections already',
   ERR_HOLDFAST_HANDSHAKE_TIMEOUT: 'the peer did not say hello in time',
   ERR_HOLDFAST_DIAL: 'no connection could be made',
+  ERR_HOLDFAST_UNAUTHENTICATED: 'the server does not accept who the client says it is',
   ERR_HOLDFAST_PROTOCOL: 'the peer sent bytes that the protocol does not allow',
   ERR_HOLDFAST_VERSION: 'the peer speaks another version of the protocol',
   ERR_HOLDFAST_LOST: 'the connection was lost and the call could not be sent again',

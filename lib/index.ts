@@ -26,6 +26,7 @@ export { type UnixOptions, unix } from './media/unix.ts';
 export { type RefuseOptions, refuse } from './server/answers.ts';
 export type { Handlers } from './server/handlers.ts';
 export { type ServerOptions, serverDefaults } from './server/options.ts';
+export type { Authenticate, Principal } from './server/principal.ts';
 export { serve } from './server/serve.ts';
 export type { DrainReport, Server, ServerEvents } from './server/server.ts';
 export type { CallContext } from './server/server-call.ts';

@@ -1,4 +1,4 @@
-import type { ErrorCode, HoldfastError, Outcome } from '../errors.ts';
+import { type ErrorCode, type HoldfastError, isHoldfastError, type Outcome } from '../errors.ts';
 import type { CallWriter, Protocol } from '../protocols/protocol.ts';
 import { type RetryBudget, unlimitedBudget } from '../retry/budget.ts';
 import { Alarm, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
@@ -251,6 +251,8 @@ export class Calls implements Deadlines, AttemptsOwner {
       call.mayRun();
       this.#judge.record(call, link, 'handed-over', 'fail', why);
     }
-    this.fail(call, code, why, call.mayHaveRun ? 'unknown' : 'not-executed', { cause });
+    const outcome = call.mayHaveRun ? 'unknown' : 'not-executed';
+    const final = isHoldfastError(cause) && cause.final;
+    this.fail(call, code, why, outcome, { cause, final });
   }
 }

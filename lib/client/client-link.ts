@@ -87,7 +87,13 @@ export class ClientLink implements ChannelUser, ClientSink {
   #isPingBehind = false;
   #progressBytes = 0;
 
-  constructor(channel: Channel, medium: Medium, ordinal: number, context: LinkContext) {
+  constructor(
+    channel: Channel,
+    medium: Medium,
+    ordinal: number,
+    credentials: unknown,
+    context: LinkContext,
+  ) {
     const { clock, maxFrameBytes } = context.options;
     this.medium = medium;
     this.label = `${medium.address}#${ordinal}`;
@@ -101,7 +107,8 @@ export class ClientLink implements ChannelUser, ClientSink {
       () => this.#onProbed(),
     );
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
-    this.#wire = context.protocol.clientWire(this, { session: context.session, maxFrameBytes });
+    const { session } = context;
+    this.#wire = context.protocol.clientWire(this, { session, maxFrameBytes, credentials });
     channel.start(this);
     this.outbox.pushAll(this.#wire.greeting);
     this.outbox.flush();

@@ -1,5 +1,5 @@
 import { HoldfastError, isHoldfastError, messageOf } from '../errors.ts';
-import type { Channel, Medium } from '../media/medium.ts';
+import type { Medium } from '../media/medium.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import { ClientLink, type LinkContext } from './client-link.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -49,12 +49,9 @@ export class Dialler {
     this.#medium = medium;
     this.#dial = dial;
     this.#alarm.set(clock.now() + dialTimeoutMs);
-    connectTo(medium, dial.signal).then(
-      (channel) => this.#onChannel(dial, medium, channel),
-      (error: unknown) => {
-        if (dial === this.#dial) this.#fail(dialError(medium, error));
-      },
-    );
+    this.#open(dial, medium).catch((error: unknown) => {
+      if (dial === this.#dial) this.#fail(dialError(medium, error));
+    });
   }
 
   /** The hello came. False when the link is none of this dialler's. */
@@ -80,12 +77,22 @@ export class Dialler {
     this.#opening?.destroy(reason);
   }
 
-  #onChannel(dial: AbortController, medium: Medium, channel: Channel): void {
+  async #open(dial: AbortController, medium: Medium): Promise<void> {
+    const given = this.#context.options.credentials;
+    const credentials: unknown = typeof given === 'function' ? await given() : given;
+    if (dial !== this.#dial) return;
+    const channel = await medium.dial(dial.signal);
     if (dial !== this.#dial) {
       channel.destroy();
       return;
     }
-    this.#opening = new ClientLink(channel, medium, ++this.#linkCount, this.#context);
+    const ordinal = ++this.#linkCount;
+    try {
+      this.#opening = new ClientLink(channel, medium, ordinal, credentials, this.#context);
+    } catch (error) {
+      channel.destroy();
+      throw error;
+    }
   }
 
   #onTimeout(): void {
@@ -114,11 +121,6 @@ export class Dialler {
     this.#dial = undefined;
     this.#opening = undefined;
   }
-}
-
-/** A medium of the application's may throw instead of rejecting. */
-async function connectTo(medium: Medium, signal: AbortSignal): Promise<Channel> {
-  return medium.dial(signal);
 }
 
 function endedEarly(label: string): HoldfastError {

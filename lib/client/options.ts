@@ -1,6 +1,7 @@
 import { frameBytes } from '../link/limits.ts';
 import type { BackoffBounds } from '../retry/backoff.ts';
 import {
+  anything,
   type Check,
   type Checks,
   milliseconds,
@@ -40,6 +41,11 @@ export interface ClientOptions {
   readonly reconnectCapMs?: number;
   /** Dial at once and again after every loss, also with no call waiting. */
   readonly eager?: boolean;
+  /**
+   * Who the client says it is: a value for the server's `authenticate`, or a function that gives one
+   * for each connection (a token that must be fresh). It may return a promise.
+   */
+  readonly credentials?: unknown;
   /** Largest message, in bytes, in both directions. */
   readonly maxFrameBytes?: number;
   /** Most calls that may be pending; one more fails at once. */
@@ -70,6 +76,7 @@ export const clientDefaults: ResolvedClientOptions = Object.freeze({
   reconnectBaseMs: 100,
   reconnectCapMs: 10_000,
   eager: false,
+  credentials: undefined,
   maxFrameBytes: 16 * 1024 * 1024,
   maxCalls: 65_536,
   maxOutgoingBytes: 64 * 1024 * 1024,
@@ -91,6 +98,7 @@ const checks: Checks<ClientOptions> = {
   reconnectBaseMs: milliseconds(1),
   reconnectCapMs: milliseconds(1),
   eager: ofType('boolean'),
+  credentials: anything,
   maxFrameBytes: frameBytes,
   maxCalls: wholeNumber(1, 1_000_000),
   maxOutgoingBytes: wholeNumber(1),

@@ -39,6 +39,8 @@ export interface ClientHello {
   readonly session: Uint8Array;
   /** Largest frame that the client takes. */
   readonly maxFrameBytes: number;
+  /** What the server's `authenticate` is given; a secret. */
+  readonly credentials: unknown;
 }
 
 /** What the server says of itself; after it a link is up. */

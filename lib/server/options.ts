@@ -10,10 +10,14 @@ import {
 } from '../util/check.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 
+import type { Authenticate } from './principal.ts';
+
 /** How a server behaves. Everything but `listen` has a default; durations are milliseconds. */
 export interface ServerOptions {
   /** Where clients reach it: a URL, a listener, or several of them. */
   readonly listen: string | Listener | readonly (string | Listener)[];
+  /** Says who calls, or throws; without it everybody may. See {@link Authenticate}. */
+  readonly authenticate?: Authenticate;
   /** Largest message, in bytes, in both directions. */
   readonly maxFrameBytes?: number;
   /** Most calls that one connection may have in flight; more are refused. */
@@ -41,10 +45,13 @@ export interface ServerOptions {
 }
 
 /** {@link ServerOptions} with every default filled in. */
-export type ResolvedServerOptions = Readonly<Required<ServerOptions>>;
+export type ResolvedServerOptions = Readonly<Required<Omit<ServerOptions, 'authenticate'>>> & {
+  readonly authenticate: Authenticate | undefined;
+};
 
 /** The defaults of {@link ServerOptions}. */
 export const serverDefaults: Omit<ResolvedServerOptions, 'listen'> = Object.freeze({
+  authenticate: undefined,
   maxFrameBytes: 16 * 1024 * 1024,
   maxCalls: 4_096,
   maxConnections: 10_000,
@@ -61,6 +68,7 @@ export const serverDefaults: Omit<ResolvedServerOptions, 'listen'> = Object.free
 
 const checks: Checks<ServerOptions> = {
   listen: anything,
+  authenticate: ofType('function'),
   maxFrameBytes: frameBytes,
   maxCalls: wholeNumber(1, 1_000_000),
   maxConnections: wholeNumber(1),

@@ -2,6 +2,7 @@ import type { Peer } from '../media/medium.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { Clock } from '../util/clock.ts';
 import type { ServedVerb } from './handlers.ts';
+import { type Principal, principalId } from './principal.ts';
 import type { ServerLink } from './server-link.ts';
 
 /** What a handler is told of the call that it serves. */
@@ -16,8 +17,8 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** For `once`: the key under which the call is recorded; otherwise the caller's, if any. */
   readonly key: string | undefined;
-  /** Who calls, as far as authentication knows. */
-  readonly principal: unknown;
+  /** What the server's `authenticate` returned; undefined without it. */
+  readonly principal: Principal | undefined;
   /** Where the call came from. */
   readonly peer: Peer;
 }
@@ -29,7 +30,7 @@ export class ServerCall implements CallContext {
   readonly attempt: number;
   readonly key: string | undefined;
   readonly peer: Peer;
-  readonly principal: unknown = undefined;
+  readonly principal: Principal | undefined;
   /** Bytes of the input, counted while the handler runs. */
   readonly inputBytes: number;
   /** Where the answer goes; after a lost connection the client may ask on another. */
@@ -43,6 +44,7 @@ export class ServerCall implements CallContext {
   constructor(link: ServerLink, { name, verb }: ServedVerb, arrived: ArrivedCall, clock: Clock) {
     this.link = link;
     this.peer = link.peer;
+    this.principal = link.session?.principal;
     this.verb = name;
     this.number = arrived.number;
     this.attempt = arrived.attempt;
@@ -74,5 +76,7 @@ export class ServerCall implements CallContext {
 
 /** Under which key a `once` call is recorded: the caller's, or one that no other call has. */
 function recordKey({ session }: ServerLink, { key, number }: ArrivedCall): string {
-  return key === undefined ? `call:${session?.id}:${number}` : `key:${key}`;
+  if (key === undefined) return `call:${session?.id}:${number}`;
+  const owner = principalId(session?.principal);
+  return `key:${owner.length}:${owner}:${key}`;
 }

@@ -11,6 +11,7 @@ import {
 import type { ClientHello, Refusal, ServerHello } from '../protocols/protocol.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { ResolvedServerOptions } from './options.ts';
+import { authenticated, type Principal } from './principal.ts';
 import type { Session, Sessions } from './session.ts';
 
 /** Who owns a link at the server. */
@@ -153,11 +154,32 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#owner.onClosed(this);
   }
 
-  onHello({ session, maxFrameBytes }: ClientHello): void {
+  onHello(hello: ClientHello): void {
+    const { authenticate, maxFrameBytes } = this.#owner.options;
+    this.#maxFrameBytes = Math.min(hello.maxFrameBytes, maxFrameBytes);
+    if (authenticate === undefined) {
+      this.#welcome(hello, undefined);
+      return;
+    }
+    // The handshake's timer goes on: `authenticate` has no more time than that.
+    authenticated(authenticate, hello.credentials, this.peer).then(
+      (principal) => {
+        if (!this.#isGone) this.#welcome(hello, principal);
+      },
+      (error: HoldfastError) => this.fault(error),
+    );
+  }
+
+  #welcome({ session: id }: ClientHello, principal: Principal | undefined): void {
     const { options, sessions, hello } = this.#owner;
-    this.#maxFrameBytes = Math.min(maxFrameBytes, options.maxFrameBytes);
-    this.session = sessions.open(session);
-    this.session.join(this);
+    const session = sessions.open(id, principal);
+    if (session === undefined) {
+      const message = 'The session belongs to somebody else';
+      this.fault(new HoldfastError('ERR_HOLDFAST_UNAUTHENTICATED', message, { final: true }));
+      return;
+    }
+    this.session = session;
+    session.join(this);
     this.#alarm.set(options.clock.now() + options.idlePingMs);
     this.#push(this.#wire.hello(hello));
     const timeLeftMs = this.#owner.drainTimeLeftMs();
@@ -165,6 +187,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   onCall(call: ArrivedCall): void {
+    if (this.session === undefined) throw tooEarly();
     this.#owner.onCall(this, call);
   }
 
@@ -178,6 +201,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   onPing(token: number): void {
+    if (this.session === undefined) throw tooEarly();
     this.#push(this.#wire.pong(token));
   }
 
@@ -253,6 +277,11 @@ export class ServerLink implements ChannelUser, ServerSink {
       this.#alarm.set(now + heartbeatTimeoutMs);
     }
   }
+}
+
+function tooEarly(): HoldfastError {
+  const message = "Client sent something before the server's hello";
+  return new HoldfastError('ERR_HOLDFAST_PROTOCOL', message);
 }
 
 function asFault(error: unknown): HoldfastError {

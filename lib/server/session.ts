@@ -1,20 +1,23 @@
 import { HoldfastError } from '../errors.ts';
 import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
 import type { Clock } from '../util/clock.ts';
+import { type Principal, principalId } from './principal.ts';
 import type { ServerCall } from './server-call.ts';
 import type { ServerLink } from './server-link.ts';
 
 /** What a client is to the server, from link to link. */
 export class Session {
   readonly id: string;
+  readonly principal: Principal | undefined;
   /** Calls whose handlers run, by number. */
   readonly running: Map<number, ServerCall> = new Map();
   readonly #links = new Set<ServerLink>();
   readonly #sessions: Sessions;
   readonly #grace: Alarm;
 
-  constructor(id: string, sessions: Sessions) {
+  constructor(id: string, principal: Principal | undefined, sessions: Sessions) {
     this.id = id;
+    this.principal = principal;
     this.#sessions = sessions;
     this.#grace = new Alarm(sessions.wheel, () => this.cancelAll('its client did not come back'));
   }
@@ -67,14 +70,18 @@ export class Sessions {
     return this.#byId.size;
   }
 
-  /** The session of a client, made when it comes for the first time. */
-  open(id: Uint8Array): Session {
+  /**
+   * The session of a client, made when it comes for the first time; undefined when it belongs to
+   * another principal.
+   */
+  open(id: Uint8Array, principal: Principal | undefined): Session | undefined {
     const name = Buffer.from(id).toString('hex');
-    let session = this.#byId.get(name);
-    if (session === undefined) {
-      session = new Session(name, this);
-      this.#byId.set(name, session);
+    const known = this.#byId.get(name);
+    if (known !== undefined) {
+      return principalId(known.principal) === principalId(principal) ? known : undefined;
     }
+    const session = new Session(name, principal, this);
+    this.#byId.set(name, session);
     return session;
   }
 

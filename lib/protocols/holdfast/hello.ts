@@ -10,8 +10,9 @@ import { unpackValue } from './values.ts';
 export const sessionBytes = 16;
 
 /** What a client sends first. */
-export function encodeClientHello({ session, maxFrameBytes }: ClientHello): Buffer {
-  return greeting({ session, maxFrameBytes });
+export function encodeClientHello({ session, maxFrameBytes, credentials }: ClientHello): Buffer {
+  const fields = { session, maxFrameBytes };
+  return greeting(credentials === undefined ? fields : { ...fields, credentials });
 }
 
 /** What a server answers. */
@@ -24,7 +25,7 @@ function greeting(fields: Record<string, unknown>): Buffer {
   if (frame.length <= maxHelloBytes) return Buffer.concat([preamble, frame]);
   throw new HoldfastError(
     'ERR_HOLDFAST_REGISTRY',
-    `The hello would have ${frame.length} bytes, more than ${maxHelloBytes}: too many verbs`,
+    `The hello would have ${frame.length} bytes, more than ${maxHelloBytes}: too many verbs, or too large credentials`,
     { final: true },
   );
 }
@@ -36,7 +37,8 @@ export function decodeClientHello(buffer: Buffer, start: number, end: number): C
   if (!(session instanceof Uint8Array) || session.length !== sessionBytes) {
     throw badHello(`session must be ${sessionBytes} bytes`);
   }
-  return { session, maxFrameBytes: count(fields, 'maxFrameBytes') };
+  const maxFrameBytes = count(fields, 'maxFrameBytes');
+  return { session, maxFrameBytes, credentials: fields['credentials'] };
 }
 
 /** Throws `ERR_HOLDFAST_PROTOCOL` when it is not a server's hello. */
