@@ -67,8 +67,8 @@ export interface NotedCall {
 export class ServerRecorder implements ServerSink {
   readonly events: Event[] = [];
 
-  onHello(hello: ClientHello): void {
-    this.events.push(['hello', hello]);
+  onHello({ session, maxFrameBytes }: ClientHello): void {
+    this.events.push(['hello', { session, maxFrameBytes }]);
   }
 
   onCall(call: ArrivedCall): void {

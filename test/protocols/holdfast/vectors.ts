@@ -44,4 +44,4 @@ export const serverHello = {
 } as const;
 
 /** What the vectors' client says of itself. */
-export const clientHello = { session, maxFrameBytes: 16_777_216 } as const;
+export const clientHello = { session, maxFrameBytes: 16_777_216, credentials: undefined } as const;
