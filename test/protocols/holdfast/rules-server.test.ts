@@ -1,0 +1,289 @@
+import { expect } from 'chai';
+import { refuse, type Server, type ServerOptions, serve } from '../../../lib/index.ts';
+import { FrameType } from '../../../lib/protocols/holdfast/frames.ts';
+import {
+  call,
+  cancel,
+  clientHello,
+  endRawPeers,
+  frame,
+  listOf,
+  numberOf,
+  ping,
+  pong,
+  RawPeer,
+  replied,
+} from '../../support/raw-peer.ts';
+import { Executions, verbs } from '../../support/verbs.ts';
+
+/** Places in the table of the test's verbs. */
+const place = { read: 0, idempotent: 1, semi: 2, once: 3, mutate: 4 };
+
+/** Handlers that note what they execute and answer when they are released. */
+class Gate {
+  readonly executions = new Executions();
+  readonly signals: AbortSignal[] = [];
+  #release: () => void = () => {};
+  readonly #opened = new Promise<void>((resolve) => {
+    this.#release = resolve;
+  });
+  #waiters: (() => void)[] = [];
+
+  readonly handler = async (name: string, { signal }: { signal: AbortSignal }): Promise<string> => {
+    this.signals.push(signal);
+    const value = this.executions.note(name);
+    for (const wake of this.#waiters.splice(0)) wake();
+    await this.#opened;
+    return value;
+  };
+
+  release(): void {
+    this.#release();
+  }
+
+  /** Resolves when so many calls were executed. */
+  async executed(count: number): Promise<void> {
+    while (this.executions.total < count) {
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+  }
+}
+
+type Handlers = Parameters<typeof serve<typeof verbs>>[1];
+
+/** Every verb has the same handler. */
+function all(handler: Handlers['read']): Handlers {
+  return { read: handler, idempotent: handler, semi: handler, once: handler, mutate: handler };
+}
+
+describe('what a server must never do, by PROTOCOL.md section 12', () => {
+  let server: Server | undefined;
+  let executions: Executions;
+
+  beforeEach(() => {
+    executions = new Executions();
+  });
+
+  afterEach(async () => {
+    await endRawPeers();
+    await server?.close();
+    server = undefined;
+  });
+
+  async function listen(
+    handlers: Handlers = executions.handlers(),
+    options: Omit<ServerOptions, 'listen'> = {},
+  ): Promise<string> {
+    server = await serve(verbs, handlers, { listen: 'tcp://127.0.0.1:0', ...options });
+    return server.urls[0] as string;
+  }
+
+  /** Everything that the peer has sent so far was read when this resolves. */
+  async function roundTrip(peer: RawPeer, token: number): Promise<void> {
+    peer.send(ping(token));
+    const { type, body } = await peer.nextOf(FrameType.pong);
+    expect([type, body.readUInt32BE()]).to.deep.equal([FrameType.pong, token]);
+  }
+
+  it('S1: acts on a call only when its last byte is there', async () => {
+    const url = await listen();
+    const whole = call({ number: 1, verb: place.mutate, value: 'cut' });
+    for (let length = 0; length < whole.length; length++) {
+      const peer = await RawPeer.greeted(url);
+      peer.sendLast(whole.subarray(0, length));
+      await peer.closed;
+    }
+    expect(executions.total).to.equal(0);
+    const peer = await RawPeer.greeted(url);
+    for (const byte of whole) peer.send(Buffer.of(byte));
+    expect(replied(await peer.next())).to.equal('done cut');
+    expect(executions.total).to.equal(1);
+  });
+
+  it("S2: sends nothing before the client's hello is whole", async () => {
+    const url = await listen();
+    const other = await RawPeer.greeted(url);
+    const peer = await RawPeer.connect(url);
+    const hello = clientHello();
+    peer.send(hello.subarray(0, -1));
+    for (let token = 1; token <= 5; token++) await roundTrip(other, token);
+    expect(peer.receivedBytes).to.equal(0);
+    peer.send(hello.subarray(-1));
+    expect((await peer.next()).type).to.equal(FrameType.hello);
+  });
+
+  it('S2: sends the preamble and a FAULT instead of its hello when it gives up', async () => {
+    const url = await listen(executions.handlers(), { maxConnections: 1 });
+    await RawPeer.greeted(url);
+    const peer = await RawPeer.connect(url);
+    expect((await peer.fault()).code).to.equal('ERR_HOLDFAST_TOO_MANY_CONNECTIONS');
+  });
+
+  it('S3: does not answer a call after a CANCEL, and aborts its handler', async () => {
+    const gate = new Gate();
+    const peer = await RawPeer.greeted(await listen(all(gate.handler)));
+    for (const verb of Object.values(place)) peer.send(call({ number: verb + 1, verb }));
+    await gate.executed(5);
+    for (const verb of Object.values(place)) peer.send(cancel(verb + 1));
+    await roundTrip(peer, 1);
+    expect(gate.signals.map(({ aborted }) => aborted)).to.deep.equal(Array(5).fill(true));
+    gate.release();
+    peer.send(cancel(77), call({ number: 10, value: 'behind' }));
+    expect(numberOf(await peer.next())).to.equal(10);
+    await roundTrip(peer, 2);
+    expect(peer.frames).to.deep.equal([]);
+  });
+
+  it('S4: does not execute a first attempt whose number is not higher than all before', async () => {
+    const url = await listen();
+    for (const again of [5, 4, 1, 0]) {
+      const peer = await RawPeer.greeted(url);
+      peer.send(call({ number: 3 }), call({ number: 5 }), call({ number: again, value: 'again' }));
+      expect((await peer.fault()).code).to.equal('ERR_HOLDFAST_PROTOCOL');
+    }
+    expect(executions.of('again')).to.equal(0);
+    expect(executions.of('call 5')).to.equal(4);
+  });
+
+  it('S5: does not execute what it has refused', async () => {
+    const gate = new Gate();
+    const peer = await RawPeer.greeted(await listen(all(gate.handler), { maxCalls: 1 }));
+    peer.send(call({ number: 1 }));
+    await gate.executed(1);
+    peer.send(call({ number: 2, verb: place.mutate }), call({ number: 3, verb: 99 }));
+    for (const [number, code, final] of [
+      [2, 'ERR_HOLDFAST_TOO_MANY_CALLS', false],
+      [3, 'ERR_HOLDFAST_UNKNOWN_VERB', true],
+    ] as const) {
+      const refused = await peer.next();
+      expect([refused.type, numberOf(refused)]).to.deep.equal([FrameType.refused, number]);
+      const list = listOf(refused);
+      expect([list[0], list[3]]).to.deep.equal([code, final]);
+    }
+    gate.release();
+    expect(numberOf(await peer.next())).to.equal(1);
+    await roundTrip(peer, 1);
+    expect(gate.executions.total).to.equal(1);
+  });
+
+  it('S5: refuses what it has executed only when the handler says that it did nothing', async () => {
+    const handler = (name: string): string => {
+      executions.note(name);
+      if (name === 'refuse') throw refuse({ retryAfterMs: 5 });
+      throw Object.assign(new Error(name), { code: 'ERR_HOLDFAST_REFUSED' });
+    };
+    const peer = await RawPeer.greeted(await listen(all(handler)));
+    peer.send(call({ number: 1, value: 'refuse' }), call({ number: 2, value: 'fail' }));
+    expect((await peer.next()).type).to.equal(FrameType.refused);
+    expect((await peer.next()).type).to.equal(FrameType.error);
+  });
+
+  it('S6: does not execute a call that arrives with no time left', async () => {
+    const peer = await RawPeer.greeted(await listen());
+    for (const verb of Object.values(place)) {
+      peer.send(call({ number: verb + 1, verb, remainingMs: 0 }));
+      const refused = await peer.next();
+      const list = listOf(refused);
+      expect([refused.type, list[0], list[3]]).to.deep.equal([
+        FrameType.refused,
+        'ERR_HOLDFAST_DEADLINE',
+        true,
+      ]);
+    }
+    expect(executions.total).to.equal(0);
+  });
+
+  it('S7, S8: when it drains it refuses new calls and finishes those that it has', async () => {
+    const gate = new Gate();
+    const peer = await RawPeer.greeted(await listen(all(gate.handler)));
+    peer.send(call({ number: 1, verb: place.mutate }));
+    await gate.executed(1);
+    const drained = (server as Server).drain();
+    expect((await peer.next()).type).to.equal(FrameType.drain);
+    peer.send(call({ number: 2 }), call({ number: 3, verb: place.once }));
+    for (const number of [2, 3]) {
+      const refused = await peer.next();
+      expect([refused.type, numberOf(refused)]).to.deep.equal([FrameType.refused, number]);
+      const list = listOf(refused);
+      expect([list[0], list[3]]).to.deep.equal(['ERR_HOLDFAST_DRAINING', false]);
+    }
+    expect(gate.signals.map(({ aborted }) => aborted)).to.deep.equal([false]);
+    gate.release();
+    expect(numberOf(await peer.next())).to.equal(1);
+    peer.sendLast();
+    expect((await drained).cut).to.deep.equal([]);
+    expect(gate.executions.total).to.equal(1);
+  });
+
+  it('S7: does not execute a call that it reads after a FAULT', async () => {
+    const url = await listen();
+    for (const cut of [true, false]) {
+      const peer = await RawPeer.greeted(url);
+      const wrong = frame(0x99);
+      const late = call({ number: 1, value: 'late' });
+      peer.send(...(cut ? [wrong] : [wrong, late]));
+      expect((await peer.nextOf(FrameType.fault)).type).to.equal(FrameType.fault);
+      if (!peer.hasEnded) peer.sendLast(late);
+      await peer.closed;
+    }
+    expect(executions.total).to.equal(0);
+  });
+
+  it('S9: executes a "once" call once for one key, whoever sends it and how often', async () => {
+    const gate = new Gate();
+    const url = await listen(all(gate.handler));
+    const once = { verb: place.once, key: 'k', value: 'paid' };
+    const [one, other] = [await RawPeer.greeted(url), await RawPeer.greeted(url)];
+    one.send(call({ ...once, number: 1 }), call({ ...once, number: 2 }));
+    await gate.executed(1);
+    other.send(call({ ...once, number: 1 }), call({ ...once, number: 2, value: 'another' }));
+    const refused = await other.next();
+    expect([numberOf(refused), listOf(refused)[0]]).to.deep.equal([2, 'ERR_HOLDFAST_KEY_REUSED']);
+    gate.release();
+    for (const [peer, count] of [
+      [one, 2],
+      [other, 1],
+    ] as const) {
+      for (let reply = 0; reply < count; reply++) {
+        expect(replied(await peer.next())).to.equal('done paid');
+      }
+    }
+    other.send(call({ ...once, number: 1, attempt: 2 }));
+    expect(replied(await other.next())).to.equal('done paid');
+    expect(gate.executions.counts()).to.deep.equal({ paid: 1 });
+  });
+
+  it('S10: sends no frame that is larger than the client takes', async () => {
+    const handler = (name: string): string => {
+      const long = 'x'.repeat(5_000);
+      if (name === 'fail') throw Object.assign(new Error(long), { data: long, code: long });
+      if (name === 'refuse') throw refuse({ message: long });
+      return long;
+    };
+    const peer = await RawPeer.greeted(await listen(all(handler)), { maxFrameBytes: 1_024 });
+    for (const [index, value] of ['reply', 'fail', 'refuse'].entries()) {
+      peer.send(call({ number: index + 1, value }));
+      const { type, body } = await peer.next();
+      expect(type).to.equal(value === 'refuse' ? FrameType.refused : FrameType.error);
+      expect(body.length + 5).to.be.at.most(1_024);
+    }
+  });
+
+  it('B1: ends the link at bytes that are not allowed', async () => {
+    const peer = await RawPeer.greeted(await listen());
+    peer.send(frame(FrameType.cancel, Buffer.alloc(5)), ping(1));
+    expect((await peer.fault()).code).to.equal('ERR_HOLDFAST_PROTOCOL');
+  });
+
+  it('B4: answers every PING with its own token, in order', async () => {
+    const peer = await RawPeer.greeted(await listen());
+    const tokens = [1, 0, 0xffff_ffff, 0x8000_0000, 7, 7];
+    peer.send(...tokens.map(ping));
+    for (const token of tokens) {
+      const { type, body } = await peer.next();
+      expect([type, body.readUInt32BE()]).to.deep.equal([FrameType.pong, token]);
+    }
+    peer.send(pong(123_456));
+    await roundTrip(peer, 9);
+  });
+});
