@@ -57,7 +57,6 @@ function reply(number: number, value: unknown): Golden {
   };
 }
 
-const heardHello = { session, maxFrameBytes };
 const remote = { code: 'ENOENT', message: 'no such file', data: { path: 'a' } };
 const busy = {
   code: 'ERR_HOLDFAST_REFUSED',
@@ -140,7 +139,13 @@ const pong: Golden = {
 const clientGreeting: Golden = {
   name: 'client greeting',
   encode: () => clientWire().greeting,
-  heard: ['hello', heardHello],
+  heard: ['hello', clientHello],
+};
+const withCredentials = { ...clientHello, credentials: { token: 't' } };
+const credentialGreeting: Golden = {
+  name: 'greeting of a client with credentials',
+  encode: () => new HoldfastClientWire(new ClientRecorder(), withCredentials).greeting,
+  heard: ['hello', withCredentials],
 };
 const serverGreeting: Golden = {
   name: 'server greeting',
@@ -188,7 +193,8 @@ describe('golden vectors of PROTOCOL.md', () => {
   const toClient = [serverGreeting, ...fromServer, ping, pong, earlyFault];
 
   it('has a test for every vector', () => {
-    const names = new Set([...toServer, ...toClient].map(({ name }) => name));
+    const all = [...toServer, ...toClient, credentialGreeting];
+    const names = new Set(all.map(({ name }) => name));
     const untested = [...vectors.keys()].filter(
       (full) => ![...names].some((name) => full.startsWith(name)),
     );
@@ -196,7 +202,7 @@ describe('golden vectors of PROTOCOL.md', () => {
     expect(vectors.size).to.equal(names.size);
   });
 
-  for (const { name, encode } of new Set([...toServer, ...toClient])) {
+  for (const { name, encode } of new Set([...toServer, ...toClient, credentialGreeting])) {
     it(`encodes: ${name}`, () => {
       expect(Buffer.from(encode()).toString('hex')).to.equal(vector(name).toString('hex'));
     });
@@ -205,7 +211,7 @@ describe('golden vectors of PROTOCOL.md', () => {
   for (const { name, heard } of [...fromClient, ping, pong]) {
     it(`is understood by the server: ${name}`, () => {
       const bytes = Buffer.concat([vector('client greeting'), vector(name)]);
-      const expected = [['hello', heardHello], heard];
+      const expected = [['hello', clientHello], heard];
       expect(heardByServer(bytes)).to.deep.equal(expected);
       expect(heardByServer(bytes, 1)).to.deep.equal(expected);
     });
@@ -219,6 +225,12 @@ describe('golden vectors of PROTOCOL.md', () => {
       expect(heardByClient(bytes, 1)).to.deep.equal(expected);
     });
   }
+
+  it('is understood by the server: a greeting with credentials', () => {
+    const bytes = vector(credentialGreeting.name);
+    expect(heardByServer(bytes)).to.deep.equal([credentialGreeting.heard]);
+    expect(heardByServer(bytes, 1)).to.deep.equal([credentialGreeting.heard]);
+  });
 
   it('is understood by the client: a FAULT instead of a greeting', () => {
     expect(heardByClient(vector(earlyFault.name))).to.deep.equal([earlyFault.heard]);
@@ -246,6 +258,7 @@ describe('golden vectors of PROTOCOL.md', () => {
     frame.writeUInt32BE(hello.length + 1);
     frame[4] = 1;
     const bytes = Buffer.concat([vector('client greeting').subarray(0, 8), frame, hello]);
-    expect(heardByServer(bytes)).to.deep.equal([['hello', { session, maxFrameBytes: 1_024 }]]);
+    const expected = { session, maxFrameBytes: 1_024, credentials: undefined };
+    expect(heardByServer(bytes)).to.deep.equal([['hello', expected]]);
   });
 });

@@ -67,8 +67,8 @@ export interface NotedCall {
 export class ServerRecorder implements ServerSink {
   readonly events: Event[] = [];
 
-  onHello({ session, maxFrameBytes }: ClientHello): void {
-    this.events.push(['hello', { session, maxFrameBytes }]);
+  onHello(hello: ClientHello): void {
+    this.events.push(['hello', hello]);
   }
 
   onCall(call: ArrivedCall): void {
