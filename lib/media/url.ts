@@ -3,16 +3,16 @@ import { show } from '../util/check.ts';
 import { suggestion } from '../util/nearest.ts';
 import { lazy, type MediumModule } from './lazy.ts';
 import type { Listener, Medium } from './medium.ts';
-import { tcp } from './tcp.ts';
-import { unix } from './unix.ts';
+import { type TcpOptions, tcp } from './tcp.ts';
+import { type UnixOptions, unix } from './unix.ts';
 
 /** Media that are loaded when they are used, by scheme. */
 const laterSchemes: Readonly<Record<string, () => Promise<MediumModule>>> = {};
 
 /** The schemes of this package, and what makes an address of the rest of the URL. */
 const schemes: Readonly<Record<string, (url: string) => Medium & Listener>> = {
-  tcp: parseTcp,
-  unix: (url) => unix({ path: url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '') }),
+  tcp: (url) => tcp(tcpAddress(url)),
+  unix: (url) => unix(unixAddress(url)),
   ...Object.fromEntries(
     Object.entries(laterSchemes).map(([scheme, load]) => [
       scheme,
@@ -46,7 +46,21 @@ function addressOf(url: string): Medium & Listener {
   return parse(url);
 }
 
-function parseTcp(url: string): Medium & Listener {
+/**
+ * The address in a `tcp:` or `unix:` URL, as Node's sockets take it. Throws `ERR_HOLDFAST_URL`,
+ * also for every other scheme.
+ */
+export function socketAddressOf(url: string): TcpOptions | UnixOptions {
+  if (url.startsWith('unix:')) return unixAddress(url);
+  if (url.startsWith('tcp:')) return tcpAddress(url);
+  throw urlError(url, 'only tcp: and unix: name a socket');
+}
+
+function unixAddress(url: string): UnixOptions {
+  return { path: url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '') };
+}
+
+function tcpAddress(url: string): TcpOptions {
   let parsed: URL;
   try {
     parsed = new URL(url);
@@ -66,7 +80,7 @@ function parseTcp(url: string): Medium & Listener {
   if ((parsed.pathname !== '' && parsed.pathname !== '/') || parsed.search || parsed.hash) {
     throw urlError(url, 'a tcp URL ends after the port');
   }
-  return tcp({ host, port: Number(parsed.port) });
+  return { host, port: Number(parsed.port) };
 }
 
 function schemeList(): string {
