@@ -88,6 +88,14 @@ describe("a server's table", () => {
     }
   });
 
+  it('is refused when a name comes twice', () => {
+    expectRefused([
+      ['v', 'mutate', {}],
+      ['w', 'read', {}],
+      ['v', 'read', {}],
+    ]);
+  });
+
   it('is refused when it is too long', () => {
     const rows = Array.from({ length: maxVerbs + 1 }, (_, index) => [`v${index}`, 'read', {}]);
     expect(() => decodeTable(rows)).to.throw(HoldfastError, 'at most 4096');

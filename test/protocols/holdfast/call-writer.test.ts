@@ -54,6 +54,16 @@ describe('HoldfastCallWriter', () => {
     }
   });
 
+  it('takes no key that UTF-8 cannot tell from another', () => {
+    const writer = new HoldfastCallWriter();
+    for (const key of ['\ud800', 'a\udc00b', '\udc00\ud800']) {
+      expect(() => writer.write(1, key, 'v', maxFrameBytes))
+        .to.throw(HoldfastError, 'surrogate')
+        .with.property('code', 'ERR_HOLDFAST_OPTION');
+    }
+    writer.write(1, '\ud83e\udd8a', 'v', maxFrameBytes);
+  });
+
   it('writes numbers of 48 bits', () => {
     const writer = new HoldfastCallWriter();
     const numbers = [1, 255, 256, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 47, 2 ** 48 - 1];
