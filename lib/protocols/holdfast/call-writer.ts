@@ -31,10 +31,14 @@ export class HoldfastCallWriter extends FrameWriter implements CallWriter {
 
 function keyLength(key: string): number {
   const bytes = Buffer.byteLength(key);
-  if (bytes >= 1 && bytes <= maxKeyBytes) return bytes;
-  throw new HoldfastError(
-    'ERR_HOLDFAST_OPTION',
-    `Option "key" must have 1 to ${maxKeyBytes} bytes, got ${bytes}`,
-    { final: true },
-  );
+  if (bytes < 1 || bytes > maxKeyBytes) {
+    throw keyError(`must have 1 to ${maxKeyBytes} bytes, got ${bytes}`);
+  }
+  // All lone surrogates are the same in UTF-8, and two keys would be one.
+  if (/\p{Surrogate}/u.test(key)) throw keyError('must have no lone surrogate');
+  return bytes;
+}
+
+function keyError(why: string): HoldfastError {
+  return new HoldfastError('ERR_HOLDFAST_OPTION', `Option "key" ${why}`, { final: true });
 }
