@@ -41,10 +41,14 @@ export function decodeTable(value: unknown): VerbRow[] {
   if (!Array.isArray(value) || value.length > maxVerbs) {
     throw badTable(`it must be a list of at most ${maxVerbs} verbs, got ${show(value)}`);
   }
+  const names = new Set<string>();
   return value.map((row: unknown) => {
     if (!Array.isArray(row) || typeof row[0] !== 'string') throw badTable('a row has no name');
+    const name: string = row[0];
+    if (names.has(name)) throw badTable(`${show(name)} comes twice`);
+    names.add(name);
     return {
-      name: row[0],
+      name,
       safety: isSafety(row[1]) ? row[1] : 'mutate',
       settings: knownSettings(row[2]),
     };
