@@ -131,12 +131,22 @@ export class ServerCore implements ServerLinkOwner {
   #onChannel(channel: Channel): void {
     const link = new ServerLink(channel, this);
     this.links.add(link);
-    const { maxConnections } = this.options;
     if (this.#isClosed) link.destroy();
-    else if (this.links.size > maxConnections) {
-      const message = `The server has maxConnections (${maxConnections}) connections already`;
-      link.fault(new HoldfastError('ERR_HOLDFAST_TOO_MANY_CONNECTIONS', message));
+    else if (this.links.size > this.options.maxConnections) this.#turnAway(link);
+  }
+
+  #turnAway(link: ServerLink): void {
+    const { maxConnections } = this.options;
+    // Links that were given up stay for a moment, until the reason is through, and hold no place.
+    let open = 0;
+    for (const { isOpen } of this.links) if (isOpen) open++;
+    if (open <= maxConnections) return;
+    if (this.links.size > 2 * maxConnections) {
+      link.destroy();
+      return;
     }
+    const message = `The server has maxConnections (${maxConnections}) connections already`;
+    link.fault(new HoldfastError('ERR_HOLDFAST_TOO_MANY_CONNECTIONS', message));
   }
 
   async #stopListening(): Promise<void> {
