@@ -82,9 +82,11 @@ export class Dispatch {
       const message = `the server's limit maxCalls (${maxCalls}) is reached`;
       return busy('ERR_HOLDFAST_TOO_MANY_CALLS', message);
     }
-    if (link.incomingBytes + arrived.valueEnd - arrived.valueStart > maxIncomingBytes) {
+    const inputBytes = arrived.valueEnd - arrived.valueStart;
+    if (link.incomingBytes + inputBytes > maxIncomingBytes) {
       const message = `the server's limit maxIncomingBytes (${maxIncomingBytes}) is reached`;
-      return busy('ERR_HOLDFAST_INCOMING_FULL', message);
+      const isAlone = inputBytes > maxIncomingBytes;
+      return (isAlone ? hopeless : busy)('ERR_HOLDFAST_INCOMING_FULL', message);
     }
     if (arrived.remainingMs > 0) return undefined;
     return hopeless('ERR_HOLDFAST_DEADLINE', 'its deadline had passed when it arrived');
