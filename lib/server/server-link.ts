@@ -55,6 +55,9 @@ export class ServerLink implements ChannelUser, ServerSink {
   #heardAt: number;
   #pingToken = 0;
   #isPinged = false;
+  /** The ping waits behind replies: as long as those get through, the client lives. */
+  #isPingBehind = false;
+  #progressBytes = 0;
   #isPaused = false;
   #isScheduled = false;
   #isGone = false;
@@ -235,6 +238,8 @@ export class ServerLink implements ChannelUser, ServerSink {
     } else if (!this.#isPaused) {
       this.#isPaused = true;
       this.#channel.pause();
+      // Calls that were read already wait too: their replies would come on top.
+      this.#wire.hold();
     }
   }
 
@@ -251,6 +256,11 @@ export class ServerLink implements ChannelUser, ServerSink {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#channel.resume();
+    try {
+      this.#wire.release();
+    } catch (error) {
+      this.fault(asFault(error));
+    }
   }
 
   #onAlarm(): void {
@@ -269,9 +279,18 @@ export class ServerLink implements ChannelUser, ServerSink {
     if (silentMs < idlePingMs) {
       this.#alarm.set(this.#heardAt + idlePingMs);
     } else if (this.#isPinged) {
-      this.destroy();
+      const { writtenBytes, backlogBytes } = this.#outbox;
+      if (!this.#isPingBehind || writtenBytes === this.#progressBytes) {
+        this.destroy();
+        return;
+      }
+      this.#progressBytes = writtenBytes;
+      this.#isPingBehind = backlogBytes > 0;
+      this.#alarm.set(now + heartbeatTimeoutMs);
     } else {
       this.#isPinged = true;
+      this.#isPingBehind = this.#outbox.backlogBytes > 0;
+      this.#progressBytes = this.#outbox.writtenBytes;
       this.#pingToken = (this.#pingToken % 0xffff_ffff) + 1;
       this.#push(this.#wire.ping(this.#pingToken));
       this.#alarm.set(now + heartbeatTimeoutMs);

@@ -34,6 +34,9 @@ export class FrameDecoder {
   #held = 0;
   #wanted = 0;
   #stopped = false;
+  #isHolding = false;
+  /** What came, or was left, while the decoder holds. */
+  #rest: Buffer | undefined;
 
   constructor(sink: FrameSink, maxFrameBytes: number) {
     this.#sink = sink;
@@ -42,13 +45,27 @@ export class FrameDecoder {
 
   /** True when no frame has begun. */
   get atBoundary(): boolean {
-    return this.#held === 0;
+    return this.#held === 0 && this.#rest === undefined;
   }
 
   /** Takes nothing any more, not even what is left of the chunk at hand. */
   stop(): void {
     this.#stopped = true;
     this.#partial = undefined;
+    this.#rest = undefined;
+  }
+
+  /** Gives no more frames out, not even those of the chunk at hand, until {@link release}. */
+  hold(): void {
+    this.#isHolding = true;
+  }
+
+  /** Goes on with what came meanwhile; throws what {@link push} throws. */
+  release(): void {
+    const rest = this.#rest;
+    this.#isHolding = false;
+    this.#rest = undefined;
+    if (rest !== undefined) this.push(rest);
   }
 
   /** Where the next bytes should be read into, if a long frame waits for them. */
@@ -66,18 +83,29 @@ export class FrameDecoder {
    *   `ERR_HOLDFAST_FRAME_TOO_LARGE`. Nothing more is taken after that.
    */
   push(chunk: Buffer): void {
+    if (this.#isHolding) {
+      this.#leave(chunk);
+      return;
+    }
     let position = 0;
     if (this.#preambleSeen < preamble.length) position = this.#takePreamble(chunk);
     if (this.#held > 0) position = this.#continue(chunk, position);
     const end = chunk.length;
-    while (!this.#stopped && end - position >= headerBytes) {
+    while (!this.#stopped && !this.#isHolding && end - position >= headerBytes) {
       const frameEnd = position + this.#frameBytes(chunk, position);
       if (frameEnd > end) break;
       const type = chunk[position + lengthBytes] as number;
       this.#sink.onFrame(type, chunk, position + headerBytes, frameEnd, false);
       position = frameEnd;
     }
-    if (!this.#stopped && position < end) this.#keep(chunk, position);
+    if (this.#stopped || position === end) return;
+    if (this.#isHolding) this.#leave(chunk.subarray(position));
+    else this.#keep(chunk, position);
+  }
+
+  #leave(chunk: Buffer): void {
+    if (this.#stopped) return;
+    this.#rest = Buffer.concat(this.#rest === undefined ? [chunk] : [this.#rest, chunk]);
   }
 
   #takePreamble(chunk: Buffer): number {

@@ -80,6 +80,16 @@ export class HoldfastServerWire implements FrameSink {
     this.#decoder.stop();
   }
 
+  /** Gives nothing more to the sink until {@link release}. */
+  hold(): void {
+    this.#decoder.hold();
+  }
+
+  /** Goes on with what came meanwhile; throws what {@link receive} throws. */
+  release(): void {
+    this.#decoder.release();
+  }
+
   hello(hello: ServerHello): Buffer {
     this.#helloSent = true;
     return encodeServerHello(hello);
