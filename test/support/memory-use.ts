@@ -11,14 +11,29 @@ export function heldBytes(): number {
   return heapUsed + external;
 }
 
-/** How many more bytes the process holds since a moment, at the worst. */
-export class MemoryWatch {
-  readonly #before = heldBytes();
-  #peak = 0;
+/** The same with sockets: what one held is let go some turns of the loop after its end. */
+export async function settledBytes(): Promise<number> {
+  let held = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 3; round++) {
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    held = Math.min(held, heldBytes());
+  }
+  return held;
+}
 
-  /** Looks now; call it at the moments that matter. */
-  look(): number {
-    this.#peak = Math.max(this.#peak, heldBytes() - this.#before);
-    return this.#peak;
+/** How many more bytes the process holds than at a moment. */
+export class MemoryWatch {
+  readonly #before: number;
+
+  private constructor(before: number) {
+    this.#before = before;
+  }
+
+  static async start(): Promise<MemoryWatch> {
+    return new MemoryWatch(await settledBytes());
+  }
+
+  async grownBytes(): Promise<number> {
+    return (await settledBytes()) - this.#before;
   }
 }

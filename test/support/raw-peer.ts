@@ -22,7 +22,10 @@ export class RawPeer {
   readonly frames: RawFrame[] = [];
   hasEnded = false;
   receivedBytes = 0;
-  #rest: Buffer = Buffer.alloc(0);
+  /** What came and is no whole frame yet. */
+  #chunks: Buffer[] = [];
+  #held = 0;
+  #wanted = preamble.length;
   #hasPreamble = false;
   #waiters: (() => void)[] = [];
 
@@ -78,6 +81,15 @@ export class RawPeer {
     this.socket.end(Buffer.concat(parts));
   }
 
+  /** Reads until so many bytes have come in all, and then no more until `socket.resume()`. */
+  async receive(byteLength: number): Promise<void> {
+    this.socket.resume();
+    while (this.receivedBytes < byteLength && !this.hasEnded) {
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+    this.socket.pause();
+  }
+
   /** The next frame; fails when the connection ends before there is one. */
   async next(): Promise<RawFrame> {
     while (this.frames.length === 0) {
@@ -109,20 +121,30 @@ export class RawPeer {
 
   #onData(chunk: Buffer): void {
     this.receivedBytes += chunk.length;
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    if (!this.#hasPreamble && this.#rest.length >= preamble.length) {
-      expect(this.#rest.subarray(0, preamble.length).equals(preamble)).to.equal(true);
-      this.#rest = this.#rest.subarray(preamble.length);
+    this.#chunks.push(chunk);
+    this.#held += chunk.length;
+    if (this.#held >= this.#wanted) this.#take(Buffer.concat(this.#chunks));
+    this.#wake();
+  }
+
+  /** Takes whole frames off the front; what is left waits for as many bytes as it needs. */
+  #take(bytes: Buffer): void {
+    let at = 0;
+    if (!this.#hasPreamble) {
+      expect(bytes.subarray(0, preamble.length).equals(preamble)).to.equal(true);
+      at = preamble.length;
       this.#hasPreamble = true;
     }
-    while (this.#hasPreamble && this.#rest.length > lengthBytes) {
-      const end = lengthBytes + this.#rest.readUInt32BE();
-      if (this.#rest.length < end) break;
-      const body = Buffer.from(this.#rest.subarray(lengthBytes + 1, end));
-      this.frames.push({ type: this.#rest[lengthBytes] as number, body });
-      this.#rest = this.#rest.subarray(end);
+    for (;;) {
+      const left = bytes.length - at;
+      this.#wanted = left < lengthBytes ? lengthBytes : lengthBytes + bytes.readUInt32BE(at);
+      if (left < this.#wanted || left < lengthBytes) break;
+      const body = Buffer.from(bytes.subarray(at + lengthBytes + 1, at + this.#wanted));
+      this.frames.push({ type: bytes[at + lengthBytes] as number, body });
+      at += this.#wanted;
     }
-    this.#wake();
+    this.#chunks = [bytes.subarray(at)];
+    this.#held = bytes.length - at;
   }
 
   #wake(): void {
