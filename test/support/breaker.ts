@@ -56,14 +56,16 @@ export class Breaker {
     const isUnix = protocol === 'unix:';
     const target = isUnix ? { path: pathname } : { host: hostname, port: Number(port) };
     const breaker = new Breaker(target);
-    const address = isUnix ? { path: `${pathname}.breaker` } : { port: 0, host: '127.0.0.1' };
+    const address = isUnix ? { path: `${pathname}.breaker` } : { port: 0, host: hostname };
     await new Promise<void>((resolve) => breaker.#server.listen(address, resolve));
     return breaker;
   }
 
   get url(): string {
     const address = this.#server.address() as AddressInfo | string;
-    return typeof address === 'string' ? `unix:${address}` : `tcp://127.0.0.1:${address.port}`;
+    return typeof address === 'string'
+      ? `unix:${address}`
+      : `tcp://${address.address}:${address.port}`;
   }
 
   /** The connection that was made last. */

@@ -7,10 +7,11 @@ import type { FromPeer, ToPeer } from './peer-process.ts';
 import { Executions, verbs } from './verbs.ts';
 
 /** A server in a process of its own, behind breakers that end connections when they are told. */
+const [host = '127.0.0.1'] = process.argv.slice(2);
 const executions = new Executions();
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
 const server = await serve(verbs, executions.handlers(), {
-  listen: ['tcp://127.0.0.1:0', `unix:${join(folder, 'socket')}`],
+  listen: [`tcp://${host}:0`, `unix:${join(folder, 'socket')}`],
 });
 const breakers = await Promise.all(server.urls.map((url) => Breaker.before(url)));
 

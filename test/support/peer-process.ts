@@ -1,6 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { forkIn } from './remote-client.ts';
 
 /** How a peer ends a connection. */
 export type EndWord = 'fin' | 'reset';
@@ -15,6 +16,14 @@ export type FromPeer =
   | { readonly kind: 'echo' }
   | { readonly kind: 'executions'; readonly counts: Readonly<Record<string, number>> };
 
+/** Where a peer runs. */
+export interface PeerOptions {
+  /** What runs Node, e.g. `['ip', 'netns', 'exec', 'name']`. */
+  readonly wrapper?: readonly string[];
+  /** The address that it listens on. */
+  readonly host?: string;
+}
+
 /** A server in another process, which goes on when our event loop is blocked. */
 export class PeerProcess {
   /** Its TCP and its Unix address. */
@@ -26,8 +35,9 @@ export class PeerProcess {
     this.urls = urls;
   }
 
-  static async start(): Promise<PeerProcess> {
-    const child = fork(fileURLToPath(new URL('./peer-main.ts', import.meta.url)));
+  static async start({ wrapper = [], host = '127.0.0.1' }: PeerOptions = {}): Promise<PeerProcess> {
+    const main = fileURLToPath(new URL('./peer-main.ts', import.meta.url));
+    const child = forkIn(wrapper, main, [host]);
     const [message] = (await once(child, 'message')) as [FromPeer];
     if (message.kind !== 'urls') throw new Error('The peer must say its addresses first');
     return new PeerProcess(child, message.urls);
