@@ -86,7 +86,9 @@ export class Sessions {
   }
 
   forget(session: Session): void {
-    this.#byId.delete(session.id);
+    // Handlers of a session that was forgotten may end when its client has come again: the new
+    // session, which has the same id, must stay, or what it runs would be run again.
+    if (this.#byId.get(session.id) === session) this.#byId.delete(session.id);
   }
 
   /** Calls whose handlers run, of all sessions. */
