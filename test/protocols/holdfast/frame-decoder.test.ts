@@ -126,6 +126,49 @@ describe('FrameDecoder', () => {
     expect(sink.frames).to.deep.equal([]);
   });
 
+  it('gives nothing out while it holds, and then all of it in order', () => {
+    const bytes = Buffer.concat([1, 2, 3, 4, 5].map((type) => frame(type, `body ${type}`)));
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const { sink, decoder: made } = decoder();
+      sink.onEach = (type) => {
+        if (type === 2 || type === 4) made.hold();
+      };
+      const shared = Buffer.from(bytes);
+      made.push(shared.subarray(0, cut));
+      made.push(shared.subarray(cut));
+      shared.fill(0xee);
+      const types = (): number[] => sink.frames.map(({ type }) => type);
+      expect(types(), `cut at ${cut}`).to.deep.equal([1, 2]);
+      expect(made.atBoundary).to.equal(false);
+      made.release();
+      expect(types()).to.deep.equal([1, 2, 3, 4]);
+      made.release();
+      expect(types()).to.deep.equal([1, 2, 3, 4, 5]);
+      expect(sink.frames.every(({ type, body }) => body.toString() === `body ${type}`)).to.equal(
+        true,
+      );
+      expect(made.atBoundary).to.equal(true);
+    }
+  });
+
+  it('throws away what it holds when it is stopped', () => {
+    const { sink, decoder: made } = decoder();
+    made.hold();
+    made.push(frame(1, ''));
+    made.stop();
+    made.push(frame(2, ''));
+    made.release();
+    expect(sink.frames).to.deep.equal([]);
+  });
+
+  it('finds bytes that are not allowed when it goes on', () => {
+    const { sink, decoder: made } = decoder();
+    made.hold();
+    made.push(Buffer.concat([frame(1, ''), Buffer.from('00000000', 'hex'), Buffer.from([1])]));
+    failure('ERR_HOLDFAST_PROTOCOL', () => made.release());
+    expect(sink.frames.map(({ type }) => type)).to.deep.equal([1]);
+  });
+
   it('follows a limit that is changed while a chunk is decoded', () => {
     const { sink, decoder: made } = decoder();
     sink.onEach = () => {

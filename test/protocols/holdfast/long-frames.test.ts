@@ -155,6 +155,20 @@ describe('FrameDecoder with long frames', () => {
     expect(sink.kept[0]?.body.subarray(10).equals(body.subarray(10))).to.equal(true);
   });
 
+  it('keeps in order what comes in the middle of a long frame while it holds', () => {
+    const { sink, decoder } = started();
+    const body = pattern(60_000, 9);
+    const bytes = Buffer.concat([frame(1, body), frame(1, Buffer.from('behind'))]);
+    decoder.push(bytes.subarray(0, 10_000));
+    decoder.hold();
+    const { inPlace } = readAll(decoder, bytes.subarray(10_000), 15_000);
+    expect(inPlace).to.be.above(0);
+    expect(sink.kept.length).to.equal(0);
+    decoder.release();
+    expect(sink.kept[0]?.body.equals(body)).to.equal(true);
+    expect(sink.kept[1]?.body.toString()).to.equal('behind');
+  });
+
   it('B2: reserves no more than a fixed amount for what a length only announces', () => {
     const before = process.memoryUsage().arrayBuffers;
     const decoders: FrameDecoder[] = [];
