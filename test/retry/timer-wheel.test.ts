@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Alarm, type Due, TimerWheel, tickMs, wheelOf } from '../../lib/retry/timer-wheel.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { expectUncaught } from '../support/uncaught.ts';
 
 /** One round of the wheel. */
 const roundMs = 8_192 * tickMs;
@@ -249,7 +250,7 @@ describe('TimerWheel', () => {
 
   it('calls the others although one throws, now and later', async () => {
     const { clock, wheel } = setUp();
-    await surfacing(() => {
+    await expectUncaught(() => {
       const failure = new Error('thrown by an entry');
       const failing = new Entry(clock, () => {
         throw failure;
@@ -348,19 +349,3 @@ describe('Alarm', () => {
     expect(wheel.size).to.equal(0);
   });
 });
-
-/** The error that `run` returns must surface as an uncaught one, and no other. */
-async function surfacing(run: () => Error): Promise<void> {
-  const usual = process.listeners('uncaughtException');
-  process.removeAllListeners('uncaughtException');
-  const seen: Error[] = [];
-  process.on('uncaughtException', (error) => seen.push(error));
-  try {
-    const expected = run();
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(seen).to.deep.equal([expected]);
-  } finally {
-    process.removeAllListeners('uncaughtException');
-    for (const listener of usual) process.on('uncaughtException', listener);
-  }
-}

@@ -36,6 +36,14 @@ class Custom {
   }
 }
 
+class Itself {
+  readonly words = new Uint32Array(2);
+
+  toJSON(): this {
+    return this;
+  }
+}
+
 function failing(error: Error): Custom {
   return new Custom(() => {
     throw error;
@@ -73,6 +81,10 @@ const unencodable: Readonly<Record<string, () => unknown>> = {
   'a map that grows meanwhile': growing,
   'a Float64Array': () => new Float64Array([1.5, 2.5]),
   'an Int8Array inside': () => ({ samples: new Int8Array([-1]) }),
+  'a Float32Array in a set': () => new Set([new Float32Array(2)]),
+  'a Float32Array in a map': () => new Map([['samples', new Float32Array(2)]]),
+  'an Int16Array as the cause of an error': () => new Error('e', { cause: new Int16Array(2) }),
+  'a Uint32Array in an object whose toJSON gives itself': () => new Itself(),
   'a BigInt64Array in a set': () => new Set([new BigInt64Array(1)]),
   'a Uint16Array from a toJSON': () => new Custom(() => ({ words: new Uint16Array(3) })),
   'a DataView': () => [new DataView(new ArrayBuffer(4))],

@@ -290,6 +290,16 @@ describe('the client wire', () => {
     expect(sink.events).to.deep.equal([['hello', right]]);
   });
 
+  it('tells whether something has begun that is not complete', () => {
+    const { wire } = greetedClient();
+    const reply = vectorFrom('REPLY 2');
+    expect(wire.atBoundary).to.equal(true);
+    wire.receive(reply.subarray(0, 6));
+    expect(wire.atBoundary).to.equal(false);
+    wire.receive(reply.subarray(6));
+    expect(wire.atBoundary).to.equal(true);
+  });
+
   it('takes nothing more once it is stopped in the middle of a chunk', () => {
     const { wire, sink } = greetedClient();
     sink.onPing = (token) => {
