@@ -7,7 +7,7 @@ import { sessionBytes } from '../protocols/holdfast/hello.ts';
 import { holdfastProtocol } from '../protocols/holdfast/index.ts';
 import { optionError, show } from '../util/check.ts';
 import { emitSafely } from '../util/emit.ts';
-import type { InputOf, OutputOf, Verbs } from '../verbs/define.ts';
+import { defineVerbs, type InputOf, type OutputOf, type Verbs } from '../verbs/define.ts';
 import { tableOf } from '../verbs/table.ts';
 import type { ClientEvents, ClientState } from './events.ts';
 import { Links, type LinksListener } from './links.ts';
@@ -56,6 +56,7 @@ export class Client<V extends Verbs = Verbs> {
     given?: ClientOptions,
   ) {
     const options = resolveClientOptions(given);
+    const registry = verbs === undefined ? undefined : defineVerbs(verbs);
     const media = (Array.isArray(target) ? target : [target]).map(toMedium);
     if (media.length === 0)
       throw optionError('connect needs at least one URL or medium, got an empty list');
@@ -71,7 +72,7 @@ export class Client<V extends Verbs = Verbs> {
       onDraining: (event) => emitSafely(this.#events, 'draining', event),
       onClosed,
     });
-    this.call = this.#methods(verbs);
+    this.call = this.#methods(registry);
   }
 
   /** What the client does at the moment. */
@@ -98,10 +99,14 @@ export class Client<V extends Verbs = Verbs> {
    * Resolves as soon as a link is up. Rejects when that cannot be (wrong version, permission
    * denied), or after `timeoutMs` (default: the client's), or when the client is closed.
    */
-  ready({ timeoutMs = this.#timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    if (this.#isClosing) return Promise.reject(closedError());
+  async ready({
+    timeoutMs = this.#timeoutMs,
+  }: {
+    readonly timeoutMs?: number;
+  } = {}): Promise<void> {
+    if (this.#isClosing) throw closedError();
     resolveCallOptions({ timeoutMs });
-    return this.#links.ready(timeoutMs);
+    await this.#links.ready(timeoutMs);
   }
 
   /** Takes no new calls, waits until the pending ones have settled, then ends. */

@@ -4,6 +4,7 @@ import {
   anything,
   type Check,
   type Checks,
+  clockLike,
   milliseconds,
   ofType,
   oneOf,
@@ -102,7 +103,7 @@ const checks: Checks<ClientOptions> = {
   maxFrameBytes: frameBytes,
   maxCalls: wholeNumber(1, 1_000_000),
   maxOutgoingBytes: wholeNumber(1),
-  clock: ofType('object'),
+  clock: clockLike,
   random: ofType('function'),
 };
 

@@ -2,6 +2,7 @@ import { show } from '../util/check.ts';
 import { suggestion } from '../util/nearest.ts';
 import {
   type AnyVerb,
+  defineVerbs,
   type HandlerInputOf,
   type HandlerOutputOf,
   registryError,
@@ -32,12 +33,17 @@ export interface ServedVerb {
 /**
  * Pairs verbs and handlers, in the order of the published table.
  *
- * @throws HoldfastError `ERR_HOLDFAST_REGISTRY` when a handler is missing or has no verb
+ * @throws HoldfastError `ERR_HOLDFAST_REGISTRY` when a handler is missing or has no verb, or when a
+ *   verb is none
  */
 export function pairHandlers(
   verbs: Verbs,
   handlers: Readonly<Record<string, unknown>>,
 ): ServedVerb[] {
+  defineVerbs(verbs);
+  if (typeof handlers !== 'object' || handlers === null) {
+    throw registryError(`Handlers must be an object, got ${show(handlers)}`);
+  }
   for (const name of Object.keys(handlers)) {
     if (Object.hasOwn(verbs, name)) continue;
     throw registryError(`Handler "${name}" has no verb${suggestion(name, Object.keys(verbs))}`);

@@ -3,6 +3,7 @@ import type { Listener } from '../media/medium.ts';
 import {
   anything,
   type Checks,
+  clockLike,
   milliseconds,
   ofType,
   resolveOptions,
@@ -80,7 +81,7 @@ const checks: Checks<ServerOptions> = {
   idlePingMs: milliseconds(1),
   heartbeatTimeoutMs: milliseconds(1),
   resumeGraceMs: milliseconds(),
-  clock: ofType('object'),
+  clock: clockLike,
 };
 
 /** Checks and completes a server's options. */

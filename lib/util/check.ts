@@ -74,10 +74,27 @@ export function oneOf(words: readonly string[]): Check {
 export function ofType(type: 'boolean' | 'function' | 'string' | 'object'): Check {
   return (name, value) => {
     if (typeof value !== type || value === null) {
-      throw optionError(`Option "${name}" must be a ${type}, got ${show(value)}`);
+      const article = type === 'object' ? 'an' : 'a';
+      throw optionError(`Option "${name}" must be ${article} ${type}, got ${show(value)}`);
     }
   };
 }
+
+/** An object that can do what these names say. */
+export function withMethods(...names: readonly string[]): Check {
+  return (name, value) => {
+    ofType('object')(name, value);
+    const missing = names.find(
+      (method) => typeof (value as Record<string, unknown>)[method] !== 'function',
+    );
+    if (missing !== undefined) {
+      throw optionError(`Option "${name}" must have the method ${missing}()`);
+    }
+  };
+}
+
+/** A clock, or what can stand for one. */
+export const clockLike: Check = withMethods('now', 'setTimer', 'nextTurn');
 
 /** No check: the type system says enough. */
 export const anything: Check = () => {};

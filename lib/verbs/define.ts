@@ -148,6 +148,9 @@ const validName = /^[A-Za-z_$][\w$.:/-]{0,127}$/;
  * @throws HoldfastError `ERR_HOLDFAST_REGISTRY` when a name or a definition is wrong.
  */
 export function defineVerbs<const V extends Verbs>(verbs: V): V {
+  if (typeof verbs !== 'object' || verbs === null) {
+    throw registryError(`Verbs must be an object, got ${show(verbs)}`);
+  }
   for (const [name, verb] of Object.entries(verbs)) {
     if (!validName.test(name) || name in Object.prototype || name === 'then') {
       throw registryError(
