@@ -1,8 +1,12 @@
 import { expect } from 'chai';
 import { type ErrorCode, HoldfastError } from '../../../lib/errors.ts';
+import { memory, serve } from '../../../lib/index.ts';
 import { HoldfastClientWire } from '../../../lib/protocols/holdfast/client-wire.ts';
 import { HoldfastServerWire } from '../../../lib/protocols/holdfast/server-wire.ts';
 import { packValue } from '../../../lib/protocols/holdfast/values.ts';
+import { type AnyVerb, defineVerbs, read } from '../../../lib/verbs/define.ts';
+import { tableOf } from '../../../lib/verbs/table.ts';
+import { failureOf } from '../../support/failure.ts';
 import { ClientRecorder, ServerRecorder } from './sinks.ts';
 import { clientHello, serverHello, session, vector, vectors } from './vectors.ts';
 
@@ -159,17 +163,31 @@ describe('the server wire', () => {
     expect(early.subarray(8).equals(late)).to.equal(true);
   });
 
-  it('refuses to publish more verbs than a hello carries', () => {
-    const verbs = Array.from({ length: 4_000 }, (_, index) => ({
-      name: `verb.${index}.${'x'.repeat(90)}`,
-      safety: 'read' as const,
-      settings: {},
-    }));
-    expect(() => server().wire.hello({ ...serverHello, verbs }))
+  it('refuses to publish more verbs than a hello carries, and can still say why', () => {
+    const { wire } = server();
+    const verbs = tableOf(defineVerbs(manyVerbs()));
+    expect(() => wire.hello({ ...serverHello, verbs }))
       .to.throw(HoldfastError, 'too many verbs')
       .with.property('code', 'ERR_HOLDFAST_REGISTRY');
+    const fault = wire.fault(new HoldfastError('ERR_HOLDFAST_REGISTRY', 'too many verbs'));
+    expect(fault.subarray(0, 8).equals(vector('server greeting').subarray(0, 8))).to.equal(true);
+  });
+
+  it('is not even made by a server whose verbs do not fit into a hello', async () => {
+    const verbs = manyVerbs();
+    const handlers = Object.fromEntries(Object.keys(verbs).map((name) => [name, () => undefined]));
+    const listening = serve(defineVerbs(verbs), handlers, { listen: memory() });
+    const { code, message } = await failureOf(listening);
+    expect(code).to.equal('ERR_HOLDFAST_REGISTRY');
+    expect(message).to.contain('too many verbs');
   });
 });
+
+/** Verbs whose names alone are longer than a hello may be. */
+function manyVerbs(): Record<string, AnyVerb> {
+  const names = Array.from({ length: 4_000 }, (_, index) => `verb.${index}.${'x'.repeat(90)}`);
+  return Object.fromEntries(names.map((name) => [name, read()]));
+}
 
 describe('the client wire', () => {
   it('takes nothing before the hello but a fault', () => {
