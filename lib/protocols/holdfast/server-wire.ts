@@ -91,8 +91,9 @@ export class HoldfastServerWire implements FrameSink {
   }
 
   hello(hello: ServerHello): Buffer {
+    const greeting = encodeServerHello(hello);
     this.#helloSent = true;
-    return encodeServerHello(hello);
+    return greeting;
   }
 
   /** Why this side gives the link up; with the preamble when nothing was sent yet. */
