@@ -7,7 +7,11 @@ import { type TcpOptions, tcp } from './tcp.ts';
 import { type UnixOptions, unix } from './unix.ts';
 
 /** Media that are loaded when they are used, by scheme. */
-const laterSchemes: Readonly<Record<string, () => Promise<MediumModule>>> = {};
+const laterSchemes: Readonly<Record<string, () => Promise<MediumModule>>> = {
+  ssh: () => import('./ssh.ts'),
+  'ssh+unix': () => import('./ssh.ts'),
+  'ssh+tcp': () => import('./ssh.ts'),
+};
 
 /** The schemes of this package, and what makes an address of the rest of the URL. */
 const schemes: Readonly<Record<string, (url: string) => Medium & Listener>> = {
