@@ -45,6 +45,9 @@ export interface LinkContext {
   readonly idleLife: IdleLife;
 }
 
+/** A server that has more answers to its pings on the way does not read them. */
+const maxPongs = 1_000;
+
 /**
  * One live connection of a client: a channel, the protocol on it, the calls in flight. It notices
  * death by always reading, by a look or a ping before a write, and by heartbeats while calls wait.
@@ -86,6 +89,8 @@ export class ClientLink implements ChannelUser, ClientSink {
   /** The ping waits behind a long message: as long as that makes progress, the link lives. */
   #isPingBehind = false;
   #progressBytes = 0;
+  /** Answers to pings since the outbox was last empty. */
+  #pongs = 0;
 
   constructor(
     channel: Channel,
@@ -125,6 +130,7 @@ export class ClientLink implements ChannelUser, ClientSink {
    */
   pump(): void {
     if (this.#isGone || this.outbox.writing) return;
+    this.#pongs = 0;
     const { owner, options } = this.#context;
     const mayCall = this.isOpen && owner.waiting > 0 && this.inFlight < this.#maxCalls;
     if (!mayCall || this.#probe.running || this.#isVerifying) {
@@ -234,12 +240,16 @@ export class ClientLink implements ChannelUser, ClientSink {
 
   onPing(token: number): void {
     if (this.#isGone) return;
+    if (++this.#pongs > maxPongs) {
+      const message = `${this.label} pings faster than it reads the answers`;
+      throw new HoldfastError('ERR_HOLDFAST_PROTOCOL', message);
+    }
     this.outbox.pushAll(this.#wire.pong(token));
     this.outbox.flush();
   }
 
   onPong(token: number): void {
-    if (token !== this.#pingToken) {
+    if (token === 0 || token !== this.#pingToken) {
       throw new HoldfastError('ERR_HOLDFAST_PROTOCOL', `PONG ${token} answers no ping`);
     }
     this.#pingToken = 0;
@@ -270,6 +280,12 @@ export class ClientLink implements ChannelUser, ClientSink {
   #send(now: number): void {
     const { owner, options, idleLife } = this.#context;
     if (this.#channel.dead) return;
+    if (this.inFlight === 0 && !this.#wire.atBoundary) {
+      // Whatever it is the beginning of, the replies to come would be read as its rest.
+      const message = `${this.label} has begun a message that no call waits for`;
+      this.destroy(new HoldfastError('ERR_HOLDFAST_PROTOCOL', message));
+      return;
+    }
     const silentMs = now - this.#heardAt;
     const verifyAfterMs = idleLife.verifyAfterMs(options.verifyAfterMs);
     if (this.inFlight === 0) this.#silenceMs = silentMs;
