@@ -5,6 +5,7 @@ import { MemoryWatch } from '../support/memory-use.ts';
 import {
   call,
   endRawPeers,
+  hex,
   listOf,
   numberOf,
   pack,
@@ -18,10 +19,6 @@ const echo = defineVerbs({
   mutate: mutate<unknown, unknown>(),
   once: once<unknown, unknown>(),
 });
-
-function hex(bytes: string): Buffer {
-  return Buffer.from(bytes.replaceAll(' ', ''), 'hex');
-}
 
 function nested(depth: number, open: number): Buffer {
   const level = open === 0x81 ? hex('81 a1 61') : Buffer.of(open);

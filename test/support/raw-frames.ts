@@ -16,6 +16,11 @@ export interface RawFrame {
   readonly body: Buffer;
 }
 
+/** Bytes in hex, with blanks where they help to read. */
+export function hex(bytes: string): Buffer {
+  return Buffer.from(bytes.replaceAll(' ', ''), 'hex');
+}
+
 /** A frame of any type, made by hand. */
 export function frame(type: number, ...body: readonly Uint8Array[]): Buffer {
   const bytes = Buffer.concat(body);
@@ -115,9 +120,13 @@ export function pong(token: number): Buffer {
   return frame(FrameType.pong, u32(token));
 }
 
-/** A REPLY with a value, or with bytes as they are. */
-export function reply(number: number, value: unknown, form: number = ValueForm.msgpack): Buffer {
-  const bytes = form === ValueForm.msgpack ? pack(value) : (value as Uint8Array);
+/** A REPLY with a value. */
+export function reply(number: number, value: unknown): Buffer {
+  return replyOf(number, ValueForm.msgpack, pack(value));
+}
+
+/** A REPLY with bytes as they are. */
+export function replyOf(number: number, form: number, bytes: Uint8Array): Buffer {
   return frame(FrameType.reply, Buffer.of(form), u48(number), bytes);
 }
 
