@@ -1,4 +1,4 @@
-import { type ErrorCode, type HoldfastError, isHoldfastError, type Outcome } from '../errors.ts';
+import { type ErrorCode, isHoldfastError, type Outcome } from '../errors.ts';
 import type { CallWriter, Protocol } from '../protocols/protocol.ts';
 import { type RetryBudget, unlimitedBudget } from '../retry/budget.ts';
 import { Alarm, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
@@ -92,7 +92,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     try {
       writer.write(number, options?.key, input, defaults.maxFrameBytes);
     } catch (error) {
-      reject(atVerb(error as HoldfastError, verb.name));
+      reject(atVerb(error, verb.name));
       return;
     }
     const now = defaults.clock.now();

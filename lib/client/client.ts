@@ -91,7 +91,7 @@ export class Client<V extends Verbs = Verbs> {
    * `ERR_HOLDFAST_UNKNOWN_VERB`.
    */
   invoke(verb: string, input?: unknown, options?: CallOptions): Promise<unknown> {
-    const use = this.#uses.get(verb) ?? new VerbUse(String(verb));
+    const use = this.#uses.get(verb) ?? new VerbUse(typeof verb === 'string' ? verb : show(verb));
     return this.#start(use, input, options);
   }
 

@@ -1,4 +1,10 @@
-import { type ErrorCode, HoldfastError, messageOf, type Outcome } from '../errors.ts';
+import {
+  type ErrorCode,
+  HoldfastError,
+  isHoldfastError,
+  messageOf,
+  type Outcome,
+} from '../errors.ts';
 import type { Call } from './call.ts';
 import type { VerbUse } from './verb-use.ts';
 
@@ -51,13 +57,14 @@ export function cancelledError({ name }: VerbUse, { reason }: AbortSignal): Hold
 }
 
 /** An error that arose before there was a call, with the verb's name added. */
-export function atVerb(error: HoldfastError, verb: string): HoldfastError {
-  return new HoldfastError(error.code, `Call "${verb}" failed: ${error.message}`, {
-    verb,
-    outcome: error.outcome,
-    cause: error.cause ?? error,
-    final: error.final,
-  });
+export function atVerb(error: unknown, verb: string): HoldfastError {
+  const message = `Call "${verb}" failed: ${messageOf(error)}`;
+  if (!isHoldfastError(error)) {
+    // An input that throws when it is so much as looked at, such as a revoked proxy.
+    return new HoldfastError('ERR_HOLDFAST_ENCODE', message, { verb, cause: error, final: true });
+  }
+  const { code, outcome, cause = error, final } = error;
+  return new HoldfastError(code, message, { verb, outcome, cause, final });
 }
 
 /** An error of the transport, in words that fit behind a colon. */
