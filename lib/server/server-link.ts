@@ -36,6 +36,9 @@ const earlyFlushBytes = 4 * 1024;
 /** Longest code and longest message of an answer, in UTF-16 units. */
 const maxTextLength = 8 * 1024;
 
+/** So many answers to pings may wait; then nothing more is read until they are through. */
+const maxPongs = 1_000;
+
 /** One connection of a server: a channel, the protocol on it, and the client's session. */
 export class ServerLink implements ChannelUser, ServerSink {
   readonly peer: Peer;
@@ -59,6 +62,8 @@ export class ServerLink implements ChannelUser, ServerSink {
   #isPingBehind = false;
   #progressBytes = 0;
   #isPaused = false;
+  /** Answers to pings since the outbox was last empty. */
+  #pongs = 0;
   #isScheduled = false;
   #isGone = false;
   readonly #flush = (): void => this.#onFlush();
@@ -206,6 +211,8 @@ export class ServerLink implements ChannelUser, ServerSink {
   onPing(token: number): void {
     if (this.session === undefined) throw tooEarly();
     this.#push(this.#wire.pong(token));
+    // In memory each answer is many times as large as on the wire, which is all that is counted.
+    if (++this.#pongs > maxPongs) this.#pause();
   }
 
   onPong(): void {}
@@ -235,12 +242,18 @@ export class ServerLink implements ChannelUser, ServerSink {
       const message = `Client does not read: ${backlogBytes} bytes of replies wait, more than twice maxOutgoingBytes (${maxOutgoingBytes})`;
       this.#owner.onFault(this.peer, new HoldfastError('ERR_HOLDFAST_OUTGOING_FULL', message));
       this.destroy();
-    } else if (!this.#isPaused) {
-      this.#isPaused = true;
-      this.#channel.pause();
-      // Calls that were read already wait too: their replies would come on top.
-      this.#wire.hold();
+    } else {
+      this.#pause();
     }
+  }
+
+  /** Reads nothing more until what waits to be sent is through. */
+  #pause(): void {
+    if (this.#isPaused || this.#isGone) return;
+    this.#isPaused = true;
+    this.#channel.pause();
+    // Calls that were read already wait too: their replies would come on top.
+    this.#wire.hold();
   }
 
   #onFlush(): void {
@@ -253,6 +266,7 @@ export class ServerLink implements ChannelUser, ServerSink {
       this.#channel.close();
       return;
     }
+    this.#pongs = 0;
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#channel.resume();
