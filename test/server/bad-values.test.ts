@@ -184,6 +184,6 @@ describe('A server that gets calls whose values are hostile', () => {
       for (let answers = 0; answers < calls.length; answers++) await peer.next();
       seen.length = 0;
     }
-    expect(await memory.grownBytes()).to.be.below(16 * 1024 * 1024);
+    expect(await memory.grownBytes(16 * 1024 * 1024)).to.be.at.most(16 * 1024 * 1024);
   });
 });

@@ -11,10 +11,13 @@ export function heldBytes(): number {
   return heapUsed + external;
 }
 
-/** The same with sockets: what one held is let go some turns of the loop after its end. */
-export async function settledBytes(): Promise<number> {
+/**
+ * The same with sockets: what one held is let go some turns of the loop after its end, and memory
+ * beside the heap some collections later: with more than `enough` it looks again.
+ */
+export async function settledBytes(enough = Number.POSITIVE_INFINITY): Promise<number> {
   let held = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2 || (round < 12 && held > enough); round++) {
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
     held = Math.min(held, heldBytes());
   }
@@ -33,7 +36,8 @@ export class MemoryWatch {
     return new MemoryWatch(await settledBytes());
   }
 
-  async grownBytes(): Promise<number> {
-    return (await settledBytes()) - this.#before;
+  /** Looks until no more than `bound` is left, or what is left does not go. */
+  async grownBytes(bound = 0): Promise<number> {
+    return (await settledBytes(this.#before + bound)) - this.#before;
   }
 }
