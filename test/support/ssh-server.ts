@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
-import ssh2, { type AuthContext, type Connection, type ExecInfo, type ServerChannel } from 'ssh2';
+import ssh2, {
+  type Algorithms,
+  type AuthContext,
+  type Connection,
+  type ExecInfo,
+  type ServerChannel,
+} from 'ssh2';
 import { type Admission, admit } from './ssh-admission.ts';
 import { type KeyPair, makeKey } from './ssh-keys.ts';
 
@@ -29,9 +35,9 @@ export class SshServer {
   readonly #server: net.Server;
   readonly #joined = new Set<Socket>();
 
-  constructor(hostKeys: readonly KeyPair[] = [makeKey()]) {
+  constructor(hostKeys: readonly KeyPair[] = [makeKey()], algorithms: Algorithms = {}) {
     this.hostKeys = hostKeys;
-    const config = { hostKeys: hostKeys.map((key) => key.private) };
+    const config = { hostKeys: hostKeys.map((key) => key.private), algorithms };
     this.#ssh = new ssh2.Server(config, (client) => this.#onClient(client));
     // A server of our own, so that the sockets are at hand.
     this.#server = net.createServer({ noDelay: true }, (socket) => {
@@ -39,11 +45,15 @@ export class SshServer {
       socket.on('error', () => {});
       this.#ssh.injectSocket(socket);
     });
+    this.commands.set('cat', (channel) => {
+      channel.on('data', (chunk: Buffer) => channel.write(chunk));
+      channel.on('end', () => exitWith(channel, 0));
+    });
   }
 
-  static async listen(hostKeys?: readonly KeyPair[], port = 0): Promise<SshServer> {
-    const server = new SshServer(hostKeys);
-    server.#server.listen(port, '127.0.0.1');
+  static async listen(hostKeys?: readonly KeyPair[], algorithms?: Algorithms): Promise<SshServer> {
+    const server = new SshServer(hostKeys, algorithms);
+    server.#server.listen(0, '127.0.0.1');
     await once(server.#server, 'listening');
     return server;
   }

@@ -93,7 +93,7 @@ class Dial {
     socket.on('connect', () => {
       this.#phase = 'the SSH handshake';
     });
-    client.on('handshake', () => void this.#onHandshake());
+    client.on('handshake', () => this.#onHandshake());
     client.on('ready', () => this.#open(connection));
     client.on('change password', () => {
       this.#fail('wants the password to be changed first', undefined, true);
@@ -124,9 +124,9 @@ class Dial {
   }
 
   /** Now the server has proved that the key is its own. */
-  async #onHandshake(): Promise<void> {
+  #onHandshake(): void {
     try {
-      await this.#hostKeys.remember();
+      this.#hostKeys.remember();
     } catch (error) {
       this.#settle(error);
     }
@@ -141,7 +141,7 @@ class Dial {
       else this.#settle(this.#authentication.failure(this.#place.address));
     } else if (this.#phase === 'the TCP connect') {
       this.#settle(error);
-    } else if (this.#phase === 'authentication' && /authentication/i.test(message)) {
+    } else if (this.#phase === 'authentication' && /auth/i.test(message)) {
       this.#authentication.note(`the server said: ${message}`);
       this.#settle(this.#authentication.failure(this.#place.address));
     } else {

@@ -1,4 +1,5 @@
-import { appendFile, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf, HoldfastError, messageOf } from '../../errors.ts';
 import {
@@ -27,8 +28,11 @@ export interface HostKeys {
   readonly algorithms: readonly string[];
   /** Judges the key that the server shows. Returns why it must not be used, or undefined. */
   check(key: Buffer): HoldfastError | undefined;
-  /** To be called when the server has proved that it has the key: remembers it if it is new. */
-  remember(): Promise<void>;
+  /**
+   * To be called when the server has proved that it has the key: remembers it if it is new. At once,
+   * so that no channel is open to a host that could not be remembered. Throws when it cannot be.
+   */
+  remember(): void;
 }
 
 /** A larger file is not read: nobody has so many hosts, and looking through it takes time. */
@@ -110,13 +114,13 @@ class Judge implements HostKeys {
     return undefined;
   }
 
-  async remember(): Promise<void> {
+  remember(): void {
     const key = this.#accepted;
     const file = this.#source.files[0];
     if (!this.#isNew || key === undefined || file === undefined) return;
     this.#isNew = false;
     try {
-      await appendLine(file, hostLine(this.#name, key));
+      appendLine(file, hostLine(this.#name, key));
     } catch (error) {
       const why = `is new and cannot be added to ${file} (${messageOf(error)})`;
       throw this.#refuse(key, why, error);
@@ -171,7 +175,7 @@ async function readTexts({ text, files }: HostKeySource): Promise<KnownHostsText
       if (size > maxFileBytes) throw new Error(`it has more than ${maxFileBytes} bytes`);
       texts.push({ file, text: await readFile(file, 'utf8') });
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') continue;
+      if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) continue;
       // A key may be revoked there: without the file nothing can be said.
       const message = `Cannot read the known hosts in ${file}: ${messageOf(error)}`;
       throw new HoldfastError('ERR_HOLDFAST_DIAL', message, { final: true, cause: error });
@@ -180,26 +184,17 @@ async function readTexts({ text, files }: HostKeySource): Promise<KnownHostsText
   return texts;
 }
 
-async function appendLine(file: string, line: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const gap = (await endsInLine(file)) ? '\n' : '';
-  await appendFile(file, `${gap}${line}\n`, { mode: 0o600 });
+function appendLine(file: string, line: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  // A last line without an end must not become a part of what is appended.
+  const gap = /[^\n]$/.test(textOf(file)) ? '\n' : '';
+  appendFileSync(file, `${gap}${line}\n`, { mode: 0o600 });
 }
 
-/** True when the last line of a file has no end: what is appended must not become a part of it. */
-async function endsInLine(file: string): Promise<boolean> {
-  let handle: Awaited<ReturnType<typeof open>>;
+function textOf(file: string): string {
   try {
-    handle = await open(file, 'r');
+    return readFileSync(file, 'latin1');
   } catch {
-    return false;
-  }
-  try {
-    const { size } = await handle.stat();
-    if (size === 0) return false;
-    const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
-    return buffer[0] !== 0x0a;
-  } finally {
-    await handle.close();
+    return '';
   }
 }

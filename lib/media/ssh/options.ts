@@ -73,7 +73,7 @@ export interface SshOptions {
   readonly readyTimeoutMs?: number;
   /** After so much silence the server is asked for a sign of life; 0 for never. Default 15 s. */
   readonly keepaliveMs?: number;
-  /** So many signs of life in a row may fail to come. Default 3. */
+  /** After so many questions without any sign of life the connection is given up. Default 3. */
   readonly keepaliveCount?: number;
 }
 
@@ -133,7 +133,7 @@ const checks: Checks<SshOptions> = {
   unknownHost: oneOf(['refuse', 'accept-new']),
   readyTimeoutMs: milliseconds(1),
   keepaliveMs: milliseconds(),
-  keepaliveCount: wholeNumber(0, 1_000),
+  keepaliveCount: wholeNumber(1, 1_000),
 };
 
 /** Checks the options and fills them in. Throws `ERR_HOLDFAST_OPTION`. */
