@@ -22,11 +22,13 @@ export interface PeerOptions {
   readonly wrapper?: readonly string[];
   /** The address that it listens on. */
   readonly host?: string;
+  /** With an SSH server too. */
+  readonly hasSsh?: boolean;
 }
 
 /** A server in another process, which goes on when our event loop is blocked. */
 export class PeerProcess {
-  /** Its TCP and its Unix address. */
+  /** Its TCP and its Unix address, and that through SSH if there is one. */
   readonly urls: readonly string[];
   readonly #child: ChildProcess;
 
@@ -35,9 +37,10 @@ export class PeerProcess {
     this.urls = urls;
   }
 
-  static async start({ wrapper = [], host = '127.0.0.1' }: PeerOptions = {}): Promise<PeerProcess> {
+  static async start(options: PeerOptions = {}): Promise<PeerProcess> {
+    const { wrapper = [], host = '127.0.0.1', hasSsh = false } = options;
     const main = fileURLToPath(new URL('./peer-main.ts', import.meta.url));
-    const child = forkIn(wrapper, main, [host]);
+    const child = forkIn(wrapper, main, hasSsh ? [host, 'ssh'] : [host]);
     const [message] = (await once(child, 'message')) as [FromPeer];
     if (message.kind !== 'urls') throw new Error('The peer must say its addresses first');
     return new PeerProcess(child, message.urls);
