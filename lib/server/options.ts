@@ -27,7 +27,10 @@ export interface ServerOptions {
   readonly maxConnections?: number;
   /** Most bytes of inputs that one connection may have in handlers; calls beyond are refused. */
   readonly maxIncomingBytes?: number;
-  /** So many bytes of replies wait for a slow reader: nothing more is read; at twice it, it is cut off. */
+  /**
+   * So many bytes of replies wait for a slow reader: nothing more is read from it. It is cut off when
+   * nothing gets through for `heartbeatTimeoutMs`, and at 16 times as many bytes.
+   */
   readonly maxOutgoingBytes?: number;
   /** Most records of `once` calls; a call beyond that is refused. */
   readonly maxRecords?: number;

@@ -36,6 +36,12 @@ const earlyFlushBytes = 4 * 1024;
 /** Longest code and longest message of an answer, in UTF-16 units. */
 const maxTextLength = 8 * 1024;
 
+/**
+ * Replies of calls that ran already may come all at once, also for a client that reads as fast as it
+ * can: only when so many times `maxOutgoingBytes` wait, it is cut off at once.
+ */
+const cutOffFactor = 16;
+
 /** So many answers to pings may wait; then nothing more is read until they are through. */
 const maxPongs = 1_000;
 
@@ -60,6 +66,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   #isPinged = false;
   /** The ping waits behind replies: as long as those get through, the client lives. */
   #isPingBehind = false;
+  /** What was through when it was last looked at. */
   #progressBytes = 0;
   #isPaused = false;
   /** Answers to pings since the outbox was last empty. */
@@ -238,13 +245,15 @@ export class ServerLink implements ChannelUser, ServerSink {
     }
     const { maxOutgoingBytes } = this.#owner.options;
     if (backlogBytes <= maxOutgoingBytes || this.#isGone) return;
-    if (backlogBytes > 2 * maxOutgoingBytes) {
-      const message = `Client does not read: ${backlogBytes} bytes of replies wait, more than twice maxOutgoingBytes (${maxOutgoingBytes})`;
-      this.#owner.onFault(this.peer, new HoldfastError('ERR_HOLDFAST_OUTGOING_FULL', message));
-      this.destroy();
-    } else {
-      this.#pause();
-    }
+    if (backlogBytes > cutOffFactor * maxOutgoingBytes) this.#cutOff();
+    else this.#pause();
+  }
+
+  #cutOff(): void {
+    const { maxOutgoingBytes } = this.#owner.options;
+    const message = `Client does not read: ${this.#outbox.backlogBytes} bytes of replies wait, more than maxOutgoingBytes (${maxOutgoingBytes})`;
+    this.#owner.onFault(this.peer, new HoldfastError('ERR_HOLDFAST_OUTGOING_FULL', message));
+    this.destroy();
   }
 
   /** Reads nothing more until what waits to be sent is through. */
@@ -254,6 +263,10 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#channel.pause();
     // Calls that were read already wait too: their replies would come on top.
     this.#wire.hold();
+    // Nothing is heard of the client now: it lives as long as what waits gets through.
+    this.#progressBytes = this.#outbox.writtenBytes;
+    const { clock, heartbeatTimeoutMs } = this.#owner.options;
+    this.#alarm.set(clock.now() + heartbeatTimeoutMs);
   }
 
   #onFlush(): void {
@@ -269,6 +282,9 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#pongs = 0;
     if (!this.#isPaused) return;
     this.#isPaused = false;
+    this.#isPinged = false;
+    this.#heardAt = this.#owner.options.clock.now();
+    this.#alarm.set(this.#heardAt + this.#owner.options.idlePingMs);
     this.#channel.resume();
     try {
       this.#wire.release();
@@ -289,6 +305,16 @@ export class ServerLink implements ChannelUser, ServerSink {
       return;
     }
     const now = clock.now();
+    if (this.#isPaused) {
+      const { writtenBytes } = this.#outbox;
+      if (writtenBytes === this.#progressBytes) {
+        this.#cutOff();
+        return;
+      }
+      this.#progressBytes = writtenBytes;
+      this.#alarm.set(now + heartbeatTimeoutMs);
+      return;
+    }
     const silentMs = now - this.#heardAt;
     if (silentMs < idlePingMs) {
       this.#alarm.set(this.#heardAt + idlePingMs);
