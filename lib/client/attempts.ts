@@ -101,10 +101,10 @@ export class Attempts {
     } else if (delayMs === 0) {
       this.#calls.sendAgain([call]);
     } else {
-      const alarm = new Alarm(wheelOf(this.#options.clock), () => {
-        if (!call.isSettled) this.#calls.sendAgain([call]);
+      call.retryAlarm ??= new Alarm(wheelOf(this.#options.clock), () => {
+        this.#calls.sendAgain([call]);
       });
-      alarm.set(now + delayMs);
+      call.retryAlarm.set(now + delayMs);
     }
   }
 

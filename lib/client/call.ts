@@ -55,6 +55,8 @@ export class Call implements Due, EncodedCall {
   isQueued = false;
   isSettled = false;
   extras: CallExtras | undefined;
+  /** Set while the call waits because the server refused it for now. */
+  retryAlarm: Alarm | undefined;
   history: AttemptRecord[] | undefined;
 
   readonly resolve: (value: unknown) => void;

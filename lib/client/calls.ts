@@ -193,6 +193,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     // An attempt on another link than the one that answered: nobody waits for it any more.
     link?.cancel(call.number);
     this.#wheel.remove(call);
+    call.retryAlarm?.clear();
     this.#table.delete(call);
     this.#pendingBytes -= call.byteLength;
     if (call.isQueued) this.#queue.drop(call);
