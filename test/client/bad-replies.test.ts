@@ -1,8 +1,22 @@
+import { inspect } from 'node:util';
 import { expect } from 'chai';
+import type { HoldfastError } from '../../lib/index.ts';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
-import { expectFailure } from '../support/failing.ts';
+import { wheelOf } from '../../lib/retry/timer-wheel.ts';
+import { systemClock } from '../../lib/util/clock.ts';
+import { expectFailure, failureOf } from '../support/failing.ts';
 import { MemoryWatch } from '../support/memory-use.ts';
-import { declared, fault, greet, hex, ping, reply, replyOf } from '../support/raw-peer.ts';
+import {
+  declared,
+  fault,
+  greet,
+  hex,
+  listFrame,
+  ping,
+  type RawPeer,
+  reply,
+  replyOf,
+} from '../support/raw-peer.ts';
 import { echo, ScriptedServer } from '../support/scripted-server.ts';
 import { beginnings, strays } from '../support/strays.ts';
 
@@ -109,6 +123,44 @@ describe('A client whose server answers wrongly', () => {
       expect(told.map(({ outcome }) => outcome)).to.deep.equal(['unknown', 'unknown']);
       expect(told[0]?.attempts).to.have.length(5);
     });
+  });
+
+  describe('by refusing', () => {
+    function refused(retryAfterMs: unknown): (peer: RawPeer, number: number) => void {
+      return (peer, number) => {
+        const list = ['ERR_HOLDFAST_REFUSED', 'busy', retryAfterMs, false];
+        peer.send(listFrame(FrameType.refused, number, list));
+      };
+    }
+
+    it('leaves nothing behind of a call that is cancelled while it waits to be sent again', async () => {
+      await start((peer) => greet(peer), refused(20_000));
+      const abort = new AbortController();
+      const call = client.call.mutate('x', { signal: abort.signal });
+      await new Promise((resolve) => client.once('replay', resolve));
+      abort.abort();
+      const error = await expectFailure(call, 'ERR_HOLDFAST_ABORTED');
+      expect(error.outcome).to.equal('not-executed');
+      await server.close();
+      expect(wheelOf(systemClock).size).to.equal(0);
+    });
+
+    it('fails at once when it asks to wait longer than the call has time', async () => {
+      await start((peer) => greet(peer), refused(40_000));
+      const error = await expectFailure(client.call.mutate('x'), 'ERR_HOLDFAST_REFUSED', /longer/);
+      expect([error.outcome, error.retryAfterMs]).to.deep.equal(['not-executed', 40_000]);
+      expect(server.calls).to.deep.equal([[1]]);
+    });
+
+    for (const hint of [-1, Number.NaN, Number.POSITIVE_INFINITY, '5', {}, [], null, true]) {
+      it(`takes ${inspect(hint)} as no hint, and tries again until the deadline`, async () => {
+        await start((peer) => greet(peer), refused(hint));
+        const call = client.call.mutate('x', { timeoutMs: 60 });
+        const { outcome } = (await failureOf(call)) as HoldfastError;
+        expect(outcome).to.equal('not-executed');
+        expect(server.calls[0]?.length).to.be.within(2, 60);
+      });
+    }
   });
 
   describe('without an end', () => {
