@@ -19,7 +19,15 @@ export {
   type Outcome,
   type RemoteFailure,
 } from './errors.ts';
-export type { Channel, ChannelUser, Listener, Listening, Medium, Peer } from './media/medium.ts';
+export type {
+  Channel,
+  ChannelUser,
+  Listener,
+  Listening,
+  Medium,
+  Peer,
+  PeerIdentity,
+} from './media/medium.ts';
 export { memory } from './media/memory.ts';
 export { type TcpOptions, tcp } from './media/tcp.ts';
 export { type UnixOptions, unix } from './media/unix.ts';

@@ -38,6 +38,19 @@ export interface Peer {
   readonly medium: string;
   /** E.g. `127.0.0.1:40123`; empty where the medium has no such thing. */
   readonly address: string;
+  /** Who it has proved to be; missing where that is not known, or was not verified. */
+  readonly identity?: PeerIdentity;
+}
+
+/** The verified certificate of the far end. */
+export interface PeerIdentity {
+  readonly kind: 'certificate';
+  /** One attribute a line, as Node prints it, e.g. `CN=backup`. */
+  readonly subject: string;
+  /** As Node prints it, e.g. `DNS:backup.example, DNS:b.example`; empty where there is none. */
+  readonly subjectAltName: string;
+  /** SHA-256 of the whole certificate, in hexadecimal with colons. */
+  readonly fingerprint256: string;
 }
 
 /**

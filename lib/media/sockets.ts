@@ -20,70 +20,96 @@ export function dialSocket(
   peer: (socket: net.Socket) => Peer,
   signal: AbortSignal,
 ): Promise<Channel> {
+  let channel: SocketChannel | undefined;
+  sharedBuffer ??= Buffer.allocUnsafeSlow(sharedBufferBytes);
+  const shared = sharedBuffer;
+  const onread: net.OnReadOpts = {
+    buffer: () => channel?.readInto() ?? shared,
+    callback: (byteLength, memory) => {
+      channel?.receive((memory as Buffer).subarray(0, byteLength));
+      return true;
+    },
+  };
+  const open = (): net.Socket => net.connect({ ...options, onread });
+  return whenOpen(open, 'connect', signal, (socket) => {
+    channel = new SocketChannel(socket, peer(socket));
+    return channel;
+  });
+}
+
+/**
+ * Opens a socket and waits for `event`; `channelOf` makes the channel in that very turn, or throws.
+ * The socket is destroyed when that fails, or when `signal` aborts before.
+ */
+export function whenOpen<Kind extends net.Socket>(
+  open: () => Kind,
+  event: 'connect' | 'secureConnect',
+  signal: AbortSignal,
+  channelOf: (socket: Kind) => Channel,
+): Promise<Channel> {
   return new Promise((resolve, reject) => {
-    let channel: SocketChannel | undefined;
-    sharedBuffer ??= Buffer.allocUnsafeSlow(sharedBufferBytes);
-    const shared = sharedBuffer;
-    const onread: net.OnReadOpts = {
-      buffer: () => channel?.readInto() ?? shared,
-      callback: (byteLength, memory) => {
-        channel?.receive((memory as Buffer).subarray(0, byteLength));
-        return true;
-      },
-    };
     signal.throwIfAborted();
-    const socket = net.connect({ ...options, onread });
+    const socket: Kind = open();
     const settle = (): void => {
       signal.removeEventListener('abort', aborted);
-      socket.removeListener('connect', connected);
+      socket.removeListener(event, opened);
       socket.removeListener('error', failed);
     };
-    const aborted = (): void => {
+    const failed = (error: unknown): void => {
       settle();
+      // One failure can be told twice.
       socket.on('error', () => {});
       socket.destroy();
-      reject(signal.reason);
-    };
-    const failed = (error: Error): void => {
-      settle();
       reject(error);
     };
-    const connected = (): void => {
-      settle();
-      channel = new SocketChannel(socket, peer(socket));
-      resolve(channel);
+    const aborted = (): void => failed(signal.reason);
+    const opened = (): void => {
+      try {
+        const channel = channelOf(socket);
+        settle();
+        resolve(channel);
+      } catch (error) {
+        failed(error);
+      }
     };
     signal.addEventListener('abort', aborted);
-    socket.once('connect', connected);
+    socket.once(event, opened);
     socket.once('error', failed);
   });
 }
 
 /** Listens, and hands a channel to `accept` for each connection. */
-export function listenSocket(
+export async function listenSocket(
   options: net.ListenOptions,
   describe: (server: net.Server) => { url: string; peer: (socket: net.Socket) => Peer },
   accept: (channel: Channel) => void,
 ): Promise<Listening> {
+  let peerOf: ((socket: net.Socket) => Peer) | undefined;
+  const server = net.createServer({ noDelay: true, keepAlive: true }, (socket) => {
+    accept(new SocketChannel(socket, peerOf?.(socket) ?? { medium: 'socket', address: '' }));
+  });
+  await startServer(server, options);
+  const { url, peer } = describe(server);
+  peerOf = peer;
+  return { url, close: () => closeServer(server) };
+}
+
+/** Resolves when the server listens; rejects when it cannot. */
+export function startServer(server: net.Server, options: net.ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    let peerOf: ((socket: net.Socket) => Peer) | undefined;
-    const server = net.createServer({ noDelay: true, keepAlive: true }, (socket) => {
-      accept(new SocketChannel(socket, peerOf?.(socket) ?? { medium: 'socket', address: '' }));
-    });
     server.once('error', reject);
     server.once('listening', () => {
       server.removeListener('error', reject);
       // An error while accepting (no descriptors left) concerns one connection, not the server.
       server.on('error', () => {});
-      const { url, peer } = describe(server);
-      peerOf = peer;
-      resolve({ url, close: () => closeServer(server) });
+      resolve();
     });
     server.listen(options);
   });
 }
 
-function closeServer(server: net.Server): Promise<void> {
+/** Takes no connections any more; resolves when the address is free. */
+export function closeServer(server: net.Server): Promise<void> {
   return new Promise((resolve) => {
     // Accepted connections live on, so the callback, which waits for them, is of no use here.
     const handleClosed = server.listening;

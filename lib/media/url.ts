@@ -11,6 +11,8 @@ const laterSchemes: Readonly<Record<string, () => Promise<MediumModule>>> = {
   ssh: () => import('./ssh.ts'),
   'ssh+unix': () => import('./ssh.ts'),
   'ssh+tcp': () => import('./ssh.ts'),
+  openssh: () => import('./openssh.ts'),
+  tls: () => import('./tls.ts'),
 };
 
 /** The schemes of this package, and what makes an address of the rest of the URL. */

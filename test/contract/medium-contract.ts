@@ -14,8 +14,11 @@ export interface MediumSetup {
   listenerAt(url: string): Listener;
   /** The codes with which a dial fails where nobody listens; one of them. */
   readonly refusedCodes: readonly string[];
-  /** The code of the cause when the far end resets the channel; undefined where nobody can tell. */
-  readonly resetCode: string | undefined;
+  /**
+   * The code of the cause when the far end resets the channel; undefined where nobody can tell.
+   * Several where it depends on what the far end's own buffers have taken.
+   */
+  readonly resetCode: string | undefined | readonly (string | undefined)[];
   /** True when dialled channels read long messages straight into their user's memory. */
   readonly readsInto: boolean;
   /** Removes what the setup made; everything that was opened is closed by then. */
