@@ -6,7 +6,7 @@ import {
   type Outcome,
   type RemoteFailure,
 } from '../errors.ts';
-import type { Refusal } from '../protocols/protocol.ts';
+import type { Refusal, Verdict } from '../protocols/protocol.ts';
 import { backoffMs } from '../retry/backoff.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
@@ -34,6 +34,10 @@ export interface AttemptsOwner {
   ): void;
   /** Puts calls in front of those that wait. */
   sendAgain(calls: readonly Call[]): void;
+  /** The call waits to hear its fate. */
+  doubt(call: Call, link: ClientLink): void;
+  /** Its fate is known. */
+  resolveDoubt(call: Call): void;
   onReplay(event: ReplayEvent): void;
 }
 
@@ -114,6 +118,13 @@ export class Attempts {
     for (const call of this.#calls.on(link)) {
       call.extras?.attemptAlarm?.clear();
       const evidence = link.outbox.judge(call.sentFrom, call.sentTo);
+      if (evidence === 'handed-over' && call.isRecorded) {
+        // The server knows: it is asked on the next link.
+        call.link = undefined;
+        call.lostWhy = inWords(cause);
+        this.#calls.doubt(call, link);
+        continue;
+      }
       const decision = this.#judged(call, link, evidence, false, inWords(cause));
       if (decision.action === 'send-again') {
         again.push(call);
@@ -123,6 +134,31 @@ export class Attempts {
       }
     }
     this.#calls.sendAgain(again);
+  }
+
+  /** A new link is up and the server has said what became of the calls that were asked for. */
+  onVerdicts(link: ClientLink, verdicts: readonly Verdict[]): void {
+    const again: Call[] = [];
+    for (const [index, call] of link.asked.entries()) {
+      const { lostLink } = call;
+      // Settled meanwhile, or on a link that lives: its answer comes there.
+      if (lostLink === undefined) continue;
+      this.#calls.resolveDoubt(call);
+      const verdict = this.#evidenceOf(call, link, verdicts[index] ?? 'forgotten');
+      const decision = this.#judged(call, lostLink, verdict, false, call.lostWhy);
+      if (decision.action === 'send-again') again.push(call);
+      else if (decision.action === 'fail') {
+        const why = `the connection was lost (${call.lostWhy}), ${decision.why}`;
+        this.#calls.fail(call, 'ERR_HOLDFAST_LOST', why, decision.outcome);
+      } else link.attach(call);
+    }
+    this.#calls.sendAgain(again);
+  }
+
+  /** Records of `once` calls outlive the session, in the same process. */
+  #evidenceOf(call: Call, link: ClientLink, verdict: Verdict): Evidence {
+    const isKept = call.row.safety === 'once' && call.firstServer === link.server;
+    return verdict === 'forgotten' && isKept ? 'handed-over' : verdict;
   }
 
   /** The time of one attempt is over: an ambiguous loss, although the link lives. */

@@ -12,6 +12,7 @@ export class CallTable {
   #slots: (Call | undefined)[] = new Array(firstCapacity).fill(undefined);
   #mask = firstCapacity - 1;
   #next = 1;
+  #lowest = 1;
   #size = 0;
 
   /** How many calls are pending. */
@@ -37,6 +38,12 @@ export class CallTable {
     // `&` takes the low 32 bits of larger numbers, which is all that the mask needs.
     const call = this.#slots[number & this.#mask];
     return call !== undefined && call.number === number ? call : undefined;
+  }
+
+  /** All calls below this number have settled. */
+  lowestPending(): number {
+    while (this.#lowest < this.#next && this.get(this.#lowest) === undefined) this.#lowest++;
+    return this.#lowest;
   }
 
   delete(call: Call): void {

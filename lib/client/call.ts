@@ -53,6 +53,12 @@ export class Call implements Due, EncodedCall {
   sentFrom = 0;
   sentTo = 0;
   isQueued = false;
+  /** The server keeps the fate of the current attempt, and tells it on a new link. */
+  isRecorded = false;
+  /** The link that was lost, while the call waits to hear its fate. */
+  lostLink: ClientLink | undefined;
+  /** Why it was lost, in words. */
+  lostWhy = '';
   isSettled = false;
   extras: CallExtras | undefined;
   /** Set while the call waits because the server refused it for now. */
@@ -109,7 +115,7 @@ export class Call implements Due, EncodedCall {
 
   /** True when an attempt may have run. */
   get mayHaveRun(): boolean {
-    return this.ambiguousAttempts > 0;
+    return this.ambiguousAttempts > 0 || this.lostLink !== undefined;
   }
 
   /**

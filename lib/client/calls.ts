@@ -1,4 +1,5 @@
 import { type ErrorCode, isHoldfastError, type Outcome } from '../errors.ts';
+import { maxResumed } from '../protocols/holdfast/hello.ts';
 import type { CallWriter, Protocol } from '../protocols/protocol.ts';
 import { type RetryBudget, unlimitedBudget } from '../retry/budget.ts';
 import { Alarm, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
@@ -44,6 +45,11 @@ export class Calls implements Deadlines, AttemptsOwner {
   readonly #table = new CallTable();
   readonly #queue = new CallQueue();
   #pendingBytes = 0;
+  /** Calls that wait to hear their fate. */
+  #doubtful = 0;
+  #acknowledged = 0;
+  /** A call has settled whose answer the server keeps. */
+  #hasNews = false;
 
   constructor(owner: CallsOwner, options: ResolvedClientOptions, protocol: Protocol) {
     this.#owner = owner;
@@ -62,6 +68,11 @@ export class Calls implements Deadlines, AttemptsOwner {
   /** Calls that wait to be sent. */
   get waiting(): number {
     return this.#queue.waiting;
+  }
+
+  /** Calls that need a link: they wait to be sent, or to hear their fate. */
+  get needing(): number {
+    return this.#queue.waiting + this.#doubtful;
   }
 
   hasUnsafeWaiting(): boolean {
@@ -124,6 +135,7 @@ export class Calls implements Deadlines, AttemptsOwner {
       call.attempts++;
       call.link = link;
       call.row = call.verb.row;
+      call.isRecorded = call.verb.isRecorded;
       this.#writer.stamp(call, call.verb.index, call.attempts, call.deadlineAt - now);
       call.extras?.attemptAlarm?.set(now + call.extras.attemptTimeoutMs);
       return call;
@@ -137,6 +149,37 @@ export class Calls implements Deadlines, AttemptsOwner {
 
   on(link: ClientLink): Call[] {
     return this.#table.filter((call) => call.link === link);
+  }
+
+  /** Calls that wait to hear their fate, and those on links that live: the oldest first. */
+  inDoubt(): readonly Call[] {
+    if (this.#table.size === 0) return [];
+    const isAsked = (call: Call): boolean =>
+      call.isRecorded && (call.lostLink !== undefined || call.link !== undefined);
+    return this.#table.filter(isAsked).slice(0, maxResumed);
+  }
+
+  /** The number below which the server need keep nothing; it moves when there is something to drop. */
+  acknowledged(): number {
+    if (this.#hasNews) {
+      this.#acknowledged = this.#table.lowestPending();
+      this.#hasNews = false;
+    }
+    return this.#acknowledged;
+  }
+
+  /** The call waits for its fate: it needs a link. */
+  doubt(call: Call, link: ClientLink): void {
+    call.lostLink = link;
+    this.#doubtful++;
+    this.#owner.schedule();
+  }
+
+  /** The call's fate is known, or nobody waits for it any more. */
+  resolveDoubt(call: Call): void {
+    if (call.lostLink === undefined) return;
+    call.lostLink = undefined;
+    this.#doubtful--;
   }
 
   /** True when a server may answer to this number: it was given to a call that was sent. */
@@ -190,6 +233,8 @@ export class Calls implements Deadlines, AttemptsOwner {
     const { extras, link } = call;
     call.isSettled = true;
     call.link = undefined;
+    this.resolveDoubt(call);
+    if (call.isRecorded) this.#hasNews = true;
     // An attempt on another link than the one that answered: nobody waits for it any more.
     link?.cancel(call.number);
     this.#wheel.remove(call);

@@ -9,6 +9,7 @@ import type {
   Protocol,
   Refusal,
   ServerHello,
+  Verdict,
 } from '../protocols/protocol.ts';
 import type { IdleLife } from '../retry/idle-life.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
@@ -22,11 +23,16 @@ export interface LinkOwner {
   readonly waiting: number;
   /** True when one of the waiting calls must not be repeated. */
   hasUnsafeWaiting(): boolean;
+  /** Calls that were on a link which is gone, and whose fate the server may know. */
+  inDoubt(): readonly Call[];
+  /** All calls below this number are settled, as far as the server needs to know. */
+  acknowledged(): number;
   /** The next call, stamped for this link; undefined when none waits that it can carry. */
   nextCall(link: ClientLink): Call | undefined;
   /** The link may have room again: pump it soon. */
   schedule(): void;
-  onUp(link: ClientLink): void;
+  /** The server has said hello, and what became of the calls that {@link ClientLink.asked} names. */
+  onUp(link: ClientLink, verdicts: readonly Verdict[]): void;
   onReply(link: ClientLink, number: number, value: unknown): void;
   onUndecodable(link: ClientLink, number: number, error: HoldfastError): void;
   onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void;
@@ -67,6 +73,9 @@ export class ClientLink implements ChannelUser, ClientSink {
   /** The server has answered a call: the link has proved useful. */
   isUseful = false;
   isDraining = false;
+  /** The calls whose fate the hello asks for. */
+  readonly asked: readonly Call[];
+  #acknowledged: number;
   #isUp = false;
   #isGone = false;
   #cause: Error | undefined;
@@ -112,8 +121,16 @@ export class ClientLink implements ChannelUser, ClientSink {
       () => this.#onProbed(),
     );
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
-    const { session } = context;
-    this.#wire = context.protocol.clientWire(this, { session, maxFrameBytes, credentials });
+    const { session, owner } = context;
+    this.asked = owner.inDoubt();
+    this.#acknowledged = owner.acknowledged();
+    this.#wire = context.protocol.clientWire(this, {
+      session,
+      maxFrameBytes,
+      credentials,
+      acknowledged: this.#acknowledged,
+      resume: this.asked.map(({ number }) => number),
+    });
     channel.start(this);
     this.outbox.pushAll(this.#wire.greeting);
     this.outbox.flush();
@@ -140,6 +157,16 @@ export class ClientLink implements ChannelUser, ClientSink {
     const now = options.clock.now();
     if (now - Math.max(this.#heardAt, this.#probedAt) > options.probeAfterMs) this.#probe.start();
     else this.#send(now);
+  }
+
+  /** The server runs this call of an earlier link, or has its answer: it comes on this one. */
+  attach(call: Call): void {
+    call.link = this;
+    call.sentFrom = 0;
+    call.sentTo = 0;
+    this.inFlight++;
+    const { clock, heartbeatMs } = this.#context.options;
+    if (!this.#alarm.isSet) this.#alarm.set(clock.now() + heartbeatMs);
   }
 
   /** Nobody waits for this call any more; the server is told. */
@@ -217,7 +244,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.maxFrameBytes = hello.maxFrameBytes;
     this.#maxCalls = Math.min(hello.maxCalls, protocol.maxInFlight);
     this.#isUp = true;
-    owner.onUp(this);
+    owner.onUp(this, hello.verdicts ?? []);
   }
 
   onReply(number: number, value: unknown): void {
@@ -295,6 +322,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       return;
     }
     const outbox = this.outbox;
+    this.#acknowledge();
     while (this.inFlight < this.#maxCalls && outbox.backlogBytes < writeBytes) {
       const call = owner.nextCall(this);
       if (call === undefined) break;
@@ -307,6 +335,14 @@ export class ClientLink implements ChannelUser, ClientSink {
     }
     if (this.inFlight > 0 && !this.#alarm.isSet) this.#alarm.set(now + options.heartbeatMs);
     outbox.flush();
+  }
+
+  /** Tells the server which answers it need not keep any more, if there are new ones. */
+  #acknowledge(): void {
+    const acknowledged = this.#context.owner.acknowledged();
+    if (acknowledged === this.#acknowledged) return;
+    this.#acknowledged = acknowledged;
+    this.outbox.pushAll(this.#wire.acknowledge(acknowledged));
   }
 
   #ping(now: number): void {
@@ -327,7 +363,12 @@ export class ClientLink implements ChannelUser, ClientSink {
       this.destroy(undefined);
       return;
     }
-    if (this.inFlight === 0 && !this.#isVerifying) return;
+    if (this.inFlight === 0 && !this.#isVerifying) {
+      // The last word before the link is idle: the server need not keep anything for us.
+      this.#acknowledge();
+      this.outbox.flush();
+      return;
+    }
     const { clock, heartbeatMs, heartbeatTimeoutMs } = this.#context.options;
     const now = clock.now();
     const silentMs = now - this.#heardAt;

@@ -31,7 +31,7 @@ export class Judge {
     event: string,
   ): Decision {
     const mayHaveRun = call.mayHaveRun;
-    if (evidence === 'handed-over') call.mayRun();
+    if (evidence === 'handed-over' || evidence === 'forgotten') call.mayRun();
     const facts = this.#factsOf(call, call.row, evidence, mayHaveRun, isFinalRefusal);
     let decision = decide(facts);
     if (decision.costs && !this.#budget.withdraw()) {
@@ -106,4 +106,5 @@ const phases: Readonly<Partial<Record<Evidence, AttemptRecord['phase']>>> = {
   untouched: 'waiting',
   incomplete: 'sending',
   refused: 'answered',
+  never: 'sending',
 };

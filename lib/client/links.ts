@@ -1,6 +1,6 @@
 import { HoldfastError, isHoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
 import type { Medium } from '../media/medium.ts';
-import type { Protocol, Refusal } from '../protocols/protocol.ts';
+import type { Protocol, Refusal, Verdict } from '../protocols/protocol.ts';
 import { backoffMs } from '../retry/backoff.ts';
 import { IdleLife } from '../retry/idle-life.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
@@ -161,8 +161,27 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
     return this.calls.nextCall(link);
   }
 
-  onUp(link: ClientLink): void {
+  onUp(link: ClientLink, verdicts: readonly Verdict[]): void {
+    // The server has fenced every older link of the session; one that drained may not know yet.
+    for (const other of this.#others) {
+      if (other.server !== link.server) continue;
+      const fenced = new HoldfastError(
+        'ERR_HOLDFAST_LOST',
+        `${other.label} gave way to ${link.label}`,
+      );
+      other.destroy(fenced);
+      this.calls.attempts.onLost(other, fenced);
+    }
+    this.calls.attempts.onVerdicts(link, verdicts);
     this.#dialler.finish(link);
+  }
+
+  inDoubt(): readonly Call[] {
+    return this.calls.inDoubt();
+  }
+
+  acknowledged(): number {
+    return this.calls.acknowledged();
   }
 
   onDialled(link: ClientLink): void {
@@ -281,7 +300,7 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
   }
 
   #isNeeded(): boolean {
-    return this.calls.waiting > 0 || this.#readers.length > 0 || this.#options.eager;
+    return this.calls.needing > 0 || this.#readers.length > 0 || this.#options.eager;
   }
 
   #onBackoffOver(): void {

@@ -29,6 +29,8 @@ export class VerbUse {
   row: VerbRow;
   /** The verb's place in the table that was looked at last; -1 when it is not there. */
   index = -1;
+  /** The server records answers of what it does not hold for `read`. */
+  isRecorded = false;
   readonly #mine: VerbRow | undefined;
   #table: ServerTable | undefined;
 
@@ -52,6 +54,7 @@ export class VerbUse {
     const found = table.find(this.name);
     this.index = found?.index ?? -1;
     if (found === undefined) return;
+    this.isRecorded = found.row.safety !== 'read';
     this.row = this.#mine === undefined ? found.row : stricterRow(this.#mine, found.row);
   }
 }

@@ -41,7 +41,14 @@ export interface ClientHello {
   readonly maxFrameBytes: number;
   /** What the server's `authenticate` is given; a secret. */
   readonly credentials: unknown;
+  /** All calls below this number are settled at the client. */
+  readonly acknowledged?: number;
+  /** Numbers of calls whose fate the client does not know; the server's hello tells it. */
+  readonly resume?: readonly number[];
 }
+
+/** What a server says of a call that was sent on an earlier link. */
+export type Verdict = 'never' | 'running' | 'done' | 'forgotten';
 
 /** What the server says of itself; after it a link is up. */
 export interface ServerHello {
@@ -53,6 +60,8 @@ export interface ServerHello {
   readonly maxCalls: number;
   /** The server's verbs; calls refer to them by their place. */
   readonly verbs: readonly VerbRow[];
+  /** One for each number of the client's `resume`, in that order. */
+  readonly verdicts?: readonly Verdict[];
 }
 
 /** Why a server did not execute a call. */
@@ -82,6 +91,8 @@ export interface ClientWire {
   pong(token: number): Buffer;
   /** Nobody waits for the call any more. */
   cancel(number: number): Buffer;
+  /** All calls below `number` are settled: their answers need not be kept. */
+  acknowledge(number: number): Buffer;
 }
 
 /** Who takes what a server says. */

@@ -1,4 +1,5 @@
 import { codeOf, HoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
+import { encodeFailure } from '../protocols/holdfast/answer-frames.ts';
 import type { Refusal } from '../protocols/protocol.ts';
 import type { ServerCall } from './server-call.ts';
 
@@ -16,9 +17,9 @@ export class Answers {
   }
 
   reply(call: ServerCall, value: unknown): void {
-    if (!isAwaited(call)) return;
+    if (call.isCancelled) return;
     try {
-      call.link.reply(call.number, value);
+      call.session.reply(call.number, value, call.isRecorded);
     } catch (error) {
       // The handler ran, but its reply cannot travel.
       this.#listener.onHandlerError(call.verb, error);
@@ -27,11 +28,14 @@ export class Answers {
   }
 
   error(call: ServerCall, failure: RemoteFailure): void {
-    if (isAwaited(call)) call.link.error(call.number, failure);
+    if (call.isCancelled) return;
+    const { session, number, isRecorded } = call;
+    session.error(number, encodeFailure(number, failure, session.maxFrameBytes), isRecorded);
   }
 
+  /** The call was not executed: nothing is recorded, and a client that asks is told `never`. */
   refuse(call: ServerCall, refusal: Refusal): void {
-    if (isAwaited(call)) call.link.refuse(call.number, refusal);
+    if (!call.isCancelled) call.session.link?.refuse(call.number, refusal);
   }
 
   /** A handler threw: it refused the call, or it failed. */
@@ -49,10 +53,6 @@ export class Answers {
     this.#listener.onHandlerError(verb, error);
     return failureOf(error);
   }
-}
-
-function isAwaited({ isCancelled, link }: ServerCall): boolean {
-  return !isCancelled && link.isOpen;
 }
 
 /** True when a handler says, by `refuse`, that it did nothing. */

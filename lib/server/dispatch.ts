@@ -10,6 +10,7 @@ import { fingerprintOf, OnceRunner } from './once-runner.ts';
 import type { ResolvedServerOptions } from './options.ts';
 import { ServerCall } from './server-call.ts';
 import type { ServerLink } from './server-link.ts';
+import type { Session } from './session.ts';
 
 /** From a call that arrived to its answer: admission, the input, the handler. */
 export class Dispatch {
@@ -32,7 +33,8 @@ export class Dispatch {
   }
 
   onCall(link: ServerLink, arrived: ArrivedCall): void {
-    if (this.#isRunning(link, arrived)) return;
+    const session = link.session as Session;
+    if (this.#isKnown(link, session, arrived)) return;
     const { number, verbIndex, form, buffer, valueStart, valueEnd, owned } = arrived;
     const served = this.#served[verbIndex];
     if (served === undefined) {
@@ -53,25 +55,29 @@ export class Dispatch {
       link.refuse(number, hopeless(code, message));
       return;
     }
-    const call = new ServerCall(link, served, arrived, this.#options.clock);
+    const call = new ServerCall(link, session, served, arrived, this.#options.clock);
     if (served.isPlain) this.#runPlain(served, call, input);
     else this.#runChecked(served, call, input, arrived);
   }
 
   /**
-   * A call that runs already: on this link its number must not come again; on an older link of the
-   * session it is asked for again, and its answer goes to the newer link.
+   * A call that the session knows already. On one link a number comes for the first time only once.
+   * A repeat of a call that runs waits for its answer; of one that is done it gets the record.
    */
-  #isRunning(link: ServerLink, { number, attempt }: ArrivedCall): boolean {
+  #isKnown(link: ServerLink, session: Session, { number, attempt }: ArrivedCall): boolean {
     if (attempt <= 1) {
       if (number <= link.highestNumber) throw duplicate(number);
       link.highestNumber = number;
       return false;
     }
-    const running = link.session?.running.get(number);
-    if (running === undefined) return false;
-    if (running.link === link) throw duplicate(number);
-    running.link = link;
+    const running = session.running.get(number);
+    if (running !== undefined) {
+      if (running.link === link) throw duplicate(number);
+      running.link = link;
+      return true;
+    }
+    if (session.records.fateOf(number) !== 'done') return false;
+    link.send(session.records.frameOf(number));
     return true;
   }
 
@@ -135,23 +141,24 @@ export class Dispatch {
 
   /** The call is on its link's and its session's account until the promise settles. */
   #await(call: ServerCall, promise: Promise<unknown>, done: (value: unknown) => void): void {
-    const { link, inputBytes } = call;
+    const { link, session, inputBytes } = call;
     link.running++;
     link.incomingBytes += inputBytes;
-    link.session?.running.set(call.number, call);
+    session.running.set(call.number, call);
     const end = (): void => {
       link.running--;
       link.incomingBytes -= inputBytes;
-      link.session?.finished(call);
+      session.finished(call);
     };
+    // Answered first: at no time is a call neither running nor recorded.
     promise.then(
       (value) => {
-        end();
         done(value);
+        end();
       },
       (error: unknown) => {
-        end();
         this.#answers.fail(call, error);
+        end();
       },
     );
   }

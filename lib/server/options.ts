@@ -44,6 +44,12 @@ export interface ServerOptions {
   readonly heartbeatTimeoutMs?: number;
   /** After a lost connection handlers go on for so long; then their signal aborts. */
   readonly resumeGraceMs?: number;
+  /** After a lost connection what is known of the client's calls is kept for so long. */
+  readonly keepSessionsMs?: number;
+  /** Most clients that the server remembers, connected ones included. */
+  readonly maxSessions?: number;
+  /** Most bytes of answers that are kept until their clients acknowledge them. */
+  readonly maxRecordedBytes?: number;
   /** Where time comes from. Default: the system's monotonic clock. */
   readonly clock?: Clock;
 }
@@ -67,6 +73,9 @@ export const serverDefaults: Omit<ResolvedServerOptions, 'listen'> = Object.free
   idlePingMs: 60_000,
   heartbeatTimeoutMs: 10_000,
   resumeGraceMs: 10_000,
+  keepSessionsMs: 60_000,
+  maxSessions: 20_000,
+  maxRecordedBytes: 64 * 1024 * 1024,
   clock: systemClock,
 });
 
@@ -84,6 +93,9 @@ const checks: Checks<ServerOptions> = {
   idlePingMs: milliseconds(1),
   heartbeatTimeoutMs: milliseconds(1),
   resumeGraceMs: milliseconds(),
+  keepSessionsMs: milliseconds(),
+  maxSessions: wholeNumber(1),
+  maxRecordedBytes: wholeNumber(0),
   clock: clockLike,
 };
 

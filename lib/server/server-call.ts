@@ -4,6 +4,7 @@ import type { Clock } from '../util/clock.ts';
 import type { ServedVerb } from './handlers.ts';
 import { type Principal, principalId } from './principal.ts';
 import type { ServerLink } from './server-link.ts';
+import type { Session } from './session.ts';
 
 /** What a handler is told of the call that it serves. */
 export interface CallContext {
@@ -33,22 +34,34 @@ export class ServerCall implements CallContext {
   readonly principal: Principal | undefined;
   /** Bytes of the input, counted while the handler runs. */
   readonly inputBytes: number;
-  /** Where the answer goes; after a lost connection the client may ask on another. */
+  /** The link on which it came last. */
   link: ServerLink;
+  /** Where the answer goes: to the link that has the session then. */
+  readonly session: Session;
+  /** The answer is kept until the client has acknowledged it. */
+  readonly isRecorded: boolean;
   /** Nobody waits for the answer any more. */
   isCancelled = false;
   readonly #deadlineAt: number;
   readonly #clock: Clock;
   #controller: AbortController | undefined;
 
-  constructor(link: ServerLink, { name, verb }: ServedVerb, arrived: ArrivedCall, clock: Clock) {
+  constructor(
+    link: ServerLink,
+    session: Session,
+    { name, verb }: ServedVerb,
+    arrived: ArrivedCall,
+    clock: Clock,
+  ) {
     this.link = link;
+    this.session = session;
+    this.isRecorded = verb.safety !== 'read';
     this.peer = link.peer;
-    this.principal = link.session?.principal;
+    this.principal = session.principal;
     this.verb = name;
     this.number = arrived.number;
     this.attempt = arrived.attempt;
-    this.key = verb.safety === 'once' ? recordKey(link, arrived) : arrived.key;
+    this.key = verb.safety === 'once' ? recordKey(session, arrived) : arrived.key;
     this.inputBytes = arrived.valueEnd - arrived.valueStart;
     this.#deadlineAt = clock.now() + arrived.remainingMs;
     this.#clock = clock;
@@ -75,8 +88,8 @@ export class ServerCall implements CallContext {
 }
 
 /** Under which key a `once` call is recorded: the caller's, or one that no other call has. */
-function recordKey({ session }: ServerLink, { key, number }: ArrivedCall): string {
-  if (key === undefined) return `call:${session?.id}:${number}`;
-  const owner = principalId(session?.principal);
+function recordKey(session: Session, { key, number }: ArrivedCall): string {
+  if (key === undefined) return `call:${session.id}:${number}`;
+  const owner = principalId(session.principal);
   return `key:${owner.length}:${owner}:${key}`;
 }

@@ -12,8 +12,9 @@ import type { AnswersListener } from './answers.ts';
 import { Dispatch } from './dispatch.ts';
 import type { ServedVerb } from './handlers.ts';
 import type { ResolvedServerOptions } from './options.ts';
+import { RecordBudget } from './records.ts';
 import { ServerLink, type ServerLinkOwner } from './server-link.ts';
-import { Sessions } from './session.ts';
+import { type SessionContext, Sessions } from './session.ts';
 
 /** A call that a drain cut off. */
 export interface CutCall {
@@ -32,7 +33,6 @@ export interface ServerListener extends AnswersListener {
 export class ServerCore implements ServerLinkOwner {
   readonly options: ResolvedServerOptions;
   readonly sessions: Sessions;
-  readonly writer: ReplyWriter = new ReplyWriter();
   readonly hello: ServerHello;
   /** Resolves when nothing listens any more and every connection is closed. */
   readonly closed: Promise<void>;
@@ -50,11 +50,20 @@ export class ServerCore implements ServerLinkOwner {
     options: ResolvedServerOptions,
     listener: ServerListener,
   ) {
-    const { clock, resumeGraceMs, maxRecords, maxFrameBytes, maxCalls } = options;
+    const { clock, maxRecords, maxFrameBytes, maxCalls } = options;
+    const { resumeGraceMs, keepSessionsMs, maxSessions, maxRecordedBytes } = options;
     this.options = options;
     this.#listener = listener;
     this.#wheel = wheelOf(clock);
-    this.sessions = new Sessions(clock, this.#wheel, resumeGraceMs);
+    const context: SessionContext = {
+      clock,
+      wheel: this.#wheel,
+      writer: new ReplyWriter(),
+      budget: new RecordBudget(maxRecordedBytes),
+      resumeGraceMs,
+      keepSessionsMs,
+    };
+    this.sessions = new Sessions(context, maxSessions);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -98,6 +107,7 @@ export class ServerCore implements ServerLinkOwner {
     for (const link of this.links) link.drain(timeoutMs);
     this.#settle();
     await this.closed;
+    this.sessions.endAll();
     alarm.clear();
     this.#wheel.release();
     return cut;
@@ -111,6 +121,7 @@ export class ServerCore implements ServerLinkOwner {
     this.sessions.cancelAll('the server was closed');
     this.#settle();
     await this.closed;
+    this.sessions.endAll();
   }
 
   drainTimeLeftMs(): number | undefined {

@@ -1,24 +1,24 @@
-import { HoldfastError, isHoldfastError, type RemoteFailure } from '../errors.ts';
+import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { closeTimeoutMs } from '../link/limits.ts';
 import { Outbox } from '../link/outbox.ts';
 import type { Channel, ChannelUser, Peer } from '../media/medium.ts';
-import type { ReplyWriter } from '../protocols/holdfast/reply-writer.ts';
+import { encodeRefusal } from '../protocols/holdfast/answer-frames.ts';
 import {
   type ArrivedCall,
   HoldfastServerWire,
   type ServerSink,
 } from '../protocols/holdfast/server-wire.ts';
-import type { ClientHello, Refusal, ServerHello } from '../protocols/protocol.ts';
+import type { ClientHello, Refusal, ServerHello, Verdict } from '../protocols/protocol.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { ResolvedServerOptions } from './options.ts';
 import { authenticated, type Principal } from './principal.ts';
+import type { RecordedFrame } from './records.ts';
 import type { Session, Sessions } from './session.ts';
 
 /** Who owns a link at the server. */
 export interface ServerLinkOwner {
   readonly options: ResolvedServerOptions;
   readonly sessions: Sessions;
-  readonly writer: ReplyWriter;
   /** What the server says of itself. */
   readonly hello: ServerHello;
   /** How long a drain still lasts, or undefined when the server does not drain. */
@@ -32,9 +32,6 @@ export interface ServerLinkOwner {
 
 /** Replies leave at the latest when so many bytes are there, so that the client works meanwhile. */
 const earlyFlushBytes = 4 * 1024;
-
-/** Longest code and longest message of an answer, in UTF-16 units. */
-const maxTextLength = 8 * 1024;
 
 /**
  * Replies of calls that ran already may come all at once, also for a client that reads as fast as it
@@ -94,30 +91,16 @@ export class ServerLink implements ChannelUser, ServerSink {
     return !this.#isGone;
   }
 
-  reply(number: number, value: unknown): void {
-    const { writer } = this.#owner;
-    writer.write(number, value, this.#maxFrameBytes);
-    this.#outbox.push(writer.buffer, writer.start, writer.end);
-    if (writer.body !== undefined) this.#outbox.pushAll(writer.body);
+  /** Sends a frame that answers a call. */
+  send({ buffer, start, end, body }: RecordedFrame): void {
+    if (this.#isGone) return;
+    this.#outbox.push(buffer, start, end);
+    if (body !== undefined) this.#outbox.pushAll(body);
     this.#afterPush();
   }
 
-  error(number: number, { code, message, data }: RemoteFailure): void {
-    const failure = { code: this.#clip(code), message: this.#clip(message) };
-    let frame: Buffer | undefined;
-    try {
-      frame = this.#wire.error(number, { ...failure, data });
-    } catch {
-      // The error's data cannot be encoded: what happened is worth more than the data.
-    }
-    if (frame === undefined || frame.length > this.#maxFrameBytes) {
-      frame = this.#wire.error(number, failure);
-    }
-    this.#push(frame);
-  }
-
   refuse(number: number, refusal: Refusal): void {
-    this.#push(this.#wire.refused(number, { ...refusal, message: this.#clip(refusal.message) }));
+    this.#push(encodeRefusal(number, refusal, this.#maxFrameBytes));
   }
 
   /** Tells the client to send no new calls here. */
@@ -185,18 +168,28 @@ export class ServerLink implements ChannelUser, ServerSink {
     );
   }
 
-  #welcome({ session: id }: ClientHello, principal: Principal | undefined): void {
+  #welcome(client: ClientHello, principal: Principal | undefined): void {
     const { options, sessions, hello } = this.#owner;
-    const session = sessions.open(id, principal);
-    if (session === undefined) {
+    const opened = sessions.open(client.session, principal);
+    if (opened === undefined) {
       const message = 'The session belongs to somebody else';
       this.fault(new HoldfastError('ERR_HOLDFAST_UNAUTHENTICATED', message, { final: true }));
       return;
     }
+    const { session, isNew } = opened;
     this.session = session;
-    session.join(this);
+    // First the fence, then the verdicts: what an older link has not delivered is never executed.
+    session.join(this, this.#maxFrameBytes);
+    const { acknowledged = 0, resume = [] } = client;
+    session.records.acknowledge(acknowledged);
+    const verdicts = resume.map(
+      (number): Verdict => (isNew ? 'forgotten' : session.verdictOn(number)),
+    );
     this.#alarm.set(options.clock.now() + options.idlePingMs);
-    this.#push(this.#wire.hello(hello));
+    this.#push(this.#wire.hello({ ...hello, verdicts }));
+    for (const [index, verdict] of verdicts.entries()) {
+      if (verdict === 'done') this.send(session.records.frameOf(resume[index] as number));
+    }
     const timeLeftMs = this.#owner.drainTimeLeftMs();
     if (timeLeftMs !== undefined) this.drain(timeLeftMs);
   }
@@ -208,11 +201,17 @@ export class ServerLink implements ChannelUser, ServerSink {
 
   onCancel(number: number): void {
     const call = this.session?.running.get(number);
-    if (call === undefined || call.link !== this) return;
+    if (call === undefined) return;
     call.cancel(
       new HoldfastError('ERR_HOLDFAST_ABORTED', `Call "${call.verb}" was cancelled by its caller`),
     );
+    if (call.isRecorded) this.session?.records.forget(number);
     this.session?.finished(call);
+  }
+
+  onAcknowledge(number: number): void {
+    if (this.session === undefined) throw tooEarly();
+    this.session.records.acknowledge(number);
   }
 
   onPing(token: number): void {
@@ -223,12 +222,6 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   onPong(): void {}
-
-  /** Cuts a text that is too long: an answer must fit into a frame that the client takes. */
-  #clip(text: string): string {
-    const maxLength = Math.min(maxTextLength, Math.floor(this.#maxFrameBytes / 8));
-    return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
-  }
 
   #push(frame: Buffer): void {
     if (this.#isGone) return;

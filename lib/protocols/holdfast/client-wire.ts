@@ -50,6 +50,10 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
     return numberFrame(FrameType.cancel, number);
   }
 
+  acknowledge(number: number): Buffer {
+    return numberFrame(FrameType.acknowledge, number);
+  }
+
   onFrame(type: number, buffer: Buffer, start: number, end: number, owned: boolean): void {
     if (type === FrameType.reply && this.#greeted) {
       this.#onReply(buffer, start, end, owned);

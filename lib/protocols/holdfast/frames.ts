@@ -17,6 +17,7 @@ export const FrameType = {
   fault: 0x02,
   call: 0x10,
   cancel: 0x11,
+  acknowledge: 0x12,
   reply: 0x20,
   error: 0x21,
   refused: 0x22,

@@ -1,7 +1,7 @@
-import type { HoldfastError, RemoteFailure } from '../../errors.ts';
-import type { ClientHello, Refusal, ServerHello } from '../protocol.ts';
+import type { HoldfastError } from '../../errors.ts';
+import type { ClientHello, ServerHello } from '../protocol.ts';
 import { truncated, unexpected } from './client-wire.ts';
-import { numberFrame, uint32Frame, valueFrame } from './control-frames.ts';
+import { uint32Frame } from './control-frames.ts';
 import { encodeFault } from './fault.ts';
 import { FrameDecoder, type FrameSink } from './frame-decoder.ts';
 import {
@@ -37,6 +37,7 @@ export interface ServerSink {
   /** `call` is one object that is used again and again. */
   onCall(call: ArrivedCall): void;
   onCancel(number: number): void;
+  onAcknowledge(number: number): void;
   onPing(token: number): void;
   onPong(token: number): void;
 }
@@ -102,14 +103,6 @@ export class HoldfastServerWire implements FrameSink {
     return this.#helloSent ? frame : Buffer.concat([preamble, frame]);
   }
 
-  error(number: number, { code, message, data }: RemoteFailure): Buffer {
-    return numbered(FrameType.error, number, [code, message, data ?? null]);
-  }
-
-  refused(number: number, { code, message, retryAfterMs, final }: Refusal): Buffer {
-    return numbered(FrameType.refused, number, [code, message, retryAfterMs ?? null, final]);
-  }
-
   ping(token: number): Buffer {
     return uint32Frame(FrameType.ping, token);
   }
@@ -161,6 +154,10 @@ export class HoldfastServerWire implements FrameSink {
         if (end - start !== 6) throw truncated('CANCEL');
         this.#sink.onCancel(readNumber(buffer, start));
         return;
+      case FrameType.acknowledge:
+        if (end - start !== 6) throw truncated('ACKNOWLEDGE');
+        this.#sink.onAcknowledge(readNumber(buffer, start));
+        return;
       case FrameType.ping:
         if (end - start !== 4) throw truncated('PING');
         this.#sink.onPing(readUint32(buffer, start));
@@ -173,16 +170,4 @@ export class HoldfastServerWire implements FrameSink {
         throw unexpected(type);
     }
   }
-}
-
-function numbered(
-  type: typeof FrameType.error | typeof FrameType.refused,
-  number: number,
-  list: unknown,
-): Buffer {
-  const head = numberFrame(type, number);
-  const value = valueFrame(type, list).subarray(lengthBytes + 1);
-  const frame = Buffer.concat([head, value]);
-  frame.writeUInt32BE(frame.length - lengthBytes, 0);
-  return frame;
 }
