@@ -95,7 +95,7 @@ const checks: Checks<ServerOptions> = {
   resumeGraceMs: milliseconds(),
   keepSessionsMs: milliseconds(),
   maxSessions: wholeNumber(1),
-  maxRecordedBytes: wholeNumber(0),
+  maxRecordedBytes: wholeNumber(1),
   clock: clockLike,
 };
 

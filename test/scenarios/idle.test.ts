@@ -16,7 +16,8 @@ describe('Promise 8: idle costs nothing and dies quietly', () => {
     const slow = (name: string): string | Promise<string> =>
       name === 'slow' ? new Promise((resolve) => setTimeout(resolve, 500, 'late')) : `done ${name}`;
     const handlers = { ...new Executions().handlers(), read: slow };
-    server = await serve(verbs, handlers, { listen: 'tcp://127.0.0.1:0' });
+    // The programs do not come back, and the server outlives each test.
+    server = await serve(verbs, handlers, { listen: 'tcp://127.0.0.1:0', keepSessionsMs: 0 });
   });
 
   after(() => server.close());

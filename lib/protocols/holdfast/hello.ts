@@ -59,7 +59,6 @@ function encodeNumbers(numbers: readonly number[]): Buffer {
 }
 
 function decodeNumbers(value: unknown): number[] {
-  if (value === undefined) return [];
   if (!(value instanceof Uint8Array) || value.length % numberBytes !== 0) {
     throw badHello(`resume must be bytes, ${numberBytes} for each call`);
   }
@@ -71,7 +70,6 @@ function decodeNumbers(value: unknown): number[] {
 }
 
 function decodeVerdicts(value: unknown): Verdict[] {
-  if (value === undefined) return [];
   if (!(value instanceof Uint8Array)) throw badHello('verdicts must be bytes, one for each call');
   // What this version does not know helps nobody: the fate is not known.
   return Array.from(value, (code) => verdictCodes[code] ?? 'forgotten');
@@ -102,8 +100,8 @@ export function decodeClientHello(buffer: Buffer, start: number, end: number): C
     session,
     maxFrameBytes: count(fields, 'maxFrameBytes'),
     credentials,
-    acknowledged: acknowledged as number,
-    resume: decodeNumbers(resume),
+    ...(acknowledged === 0 ? {} : { acknowledged: acknowledged as number }),
+    ...(resume === undefined ? {} : { resume: decodeNumbers(resume) }),
   };
 }
 
@@ -117,7 +115,7 @@ export function decodeServerHello(buffer: Buffer, start: number, end: number): S
     maxFrameBytes: count(fields, 'maxFrameBytes'),
     maxCalls: count(fields, 'maxCalls'),
     verbs: decodeTable(fields['verbs']),
-    verdicts: decodeVerdicts(fields['verdicts']),
+    ...(fields['verdicts'] === undefined ? {} : { verdicts: decodeVerdicts(fields['verdicts']) }),
   };
 }
 

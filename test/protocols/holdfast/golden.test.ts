@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { HoldfastError } from '../../../lib/errors.ts';
+import { encodeFailure, encodeRefusal } from '../../../lib/protocols/holdfast/answer-frames.ts';
 import { HoldfastCallWriter } from '../../../lib/protocols/holdfast/call-writer.ts';
 import { HoldfastClientWire } from '../../../lib/protocols/holdfast/client-wire.ts';
 import { ReplyWriter } from '../../../lib/protocols/holdfast/reply-writer.ts';
@@ -95,20 +96,37 @@ const fromClient: readonly Golden[] = [
   }),
   call({ number: 2 ** 48 - 1, verbIndex: 65_535, attempt: 255, remainingMs: 1, value: null }),
   { name: 'CANCEL 258', encode: () => clientWire().cancel(258), heard: ['cancel', 258] },
+  {
+    name: 'ACKNOWLEDGE 258',
+    encode: () => clientWire().acknowledge(258),
+    heard: ['acknowledge', 258],
+  },
 ];
 
 const fromServer: readonly Golden[] = [
   reply(1, undefined),
   reply(2, 'ok'),
   reply(3, Buffer.from([0xff, 0])),
-  { name: 'ERROR 4', encode: () => serverWire().error(4, remote), heard: ['error', 4, remote] },
+  {
+    name: 'ERROR 4',
+    encode: () => encodeFailure(4, remote, 1_000_000),
+    heard: ['error', 4, remote],
+  },
   {
     name: 'ERROR 5',
-    encode: () => serverWire().error(5, { code: 'ERROR', message: 'boom' }),
+    encode: () => encodeFailure(5, { code: 'ERROR', message: 'boom' }, 1_000_000),
     heard: ['error', 5, { code: 'ERROR', message: 'boom' }],
   },
-  { name: 'REFUSED 6', encode: () => serverWire().refused(6, busy), heard: ['refused', 6, busy] },
-  { name: 'REFUSED 7', encode: () => serverWire().refused(7, late), heard: ['refused', 7, late] },
+  {
+    name: 'REFUSED 6',
+    encode: () => encodeRefusal(6, busy, 1_000_000),
+    heard: ['refused', 6, busy],
+  },
+  {
+    name: 'REFUSED 7',
+    encode: () => encodeRefusal(7, late, 1_000_000),
+    heard: ['refused', 7, late],
+  },
   { name: 'DRAIN', encode: () => serverWire().drain(10_000), heard: ['drain', 10_000] },
   {
     name: 'FAULT, ',

@@ -54,6 +54,13 @@ describe('what a client must never do, by PROTOCOL.md section 12', () => {
     return peer;
   }
 
+  /** Ends a link that is up, and waits until the client has seen it. */
+  async function end(peer: RawPeer): Promise<void> {
+    const seen = new Promise((resolve) => client.once('state', resolve));
+    peer.destroy();
+    await seen;
+  }
+
   /** Everything that the client had to send when it read this was sent when this resolves. */
   async function roundTrip(peer: RawPeer, token: number): Promise<void> {
     peer.send(ping(token));
@@ -114,7 +121,7 @@ describe('what a client must never do, by PROTOCOL.md section 12', () => {
     old.send(frame(FrameType.drain, u32(10_000)));
     await roundTrip(old, 1);
     const calls = [client.call.mutate('new'), client.call.read('newer')];
-    const next = await greeted(1);
+    const next = await greeted(1, { server: 'another process' });
     for (const _ of calls) next.send(reply(numberOf(await next.nextOf(FrameType.call)), 'done'));
     expect(await Promise.all(calls)).to.deep.equal(['done', 'done']);
     await roundTrip(old, 2);
@@ -145,11 +152,14 @@ describe('what a client must never do, by PROTOCOL.md section 12', () => {
       reply(0, 'for nobody'),
     ].entries()) {
       const failing = failureOf(client.call.mutate(`in flight ${index}`));
-      const peer = await greeted(index);
+      const peer = await greeted(2 * index);
       await peer.nextOf(FrameType.call);
       peer.send(wrong);
       await peer.closed;
+      // The next link's hello has no verdict: nobody knows.
+      const next = await greeted(2 * index + 1);
       const { code, outcome } = await failing;
+      await end(next);
       expect([code, outcome]).to.deep.equal(['ERR_HOLDFAST_LOST', 'unknown']);
     }
   });
@@ -190,9 +200,9 @@ describe('what a client must never do, by PROTOCOL.md section 12', () => {
     const first = await greeted(0);
     const numbers = [await first.nextOf(FrameType.call), await first.nextOf(FrameType.call)];
     first.destroy();
+    const second = await greeted(1);
     const { outcome } = await failing;
     expect(outcome).to.equal('unknown');
-    const second = await greeted(1);
     const again = await second.nextOf(FrameType.call);
     expect(numberOf(again)).to.equal(numberOf(numbers[1] as RawFrame));
     expect(attemptOf(again)).to.equal(2);
@@ -210,11 +220,13 @@ describe('what a client must never do, by PROTOCOL.md section 12', () => {
       pong(77),
     ].entries()) {
       const failing = failureOf(client.call.mutate(`in flight ${index}`));
-      const peer = await greeted(index);
+      const peer = await greeted(2 * index);
       const number = numberOf(await peer.nextOf(FrameType.call));
       peer.send(wrong, reply(number, 'too late'));
       await peer.closed;
+      const next = await greeted(2 * index + 1);
       expect((await failing).outcome).to.equal('unknown');
+      await end(next);
     }
   });
 

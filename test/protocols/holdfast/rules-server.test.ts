@@ -13,6 +13,8 @@ import {
   pong,
   RawPeer,
   replied,
+  u48,
+  unpack,
 } from '../../support/raw-peer.ts';
 import { Executions, verbs } from '../../support/verbs.ts';
 
@@ -267,6 +269,70 @@ describe('what a server must never do, by PROTOCOL.md section 12', () => {
       expect(type).to.equal(value === 'refuse' ? FrameType.refused : FrameType.error);
       expect(body.length + 5).to.be.at.most(1_024);
     }
+  });
+
+  it('S11: says "never" only of what was not executed, and never will be', async () => {
+    const gate = new Gate();
+    const url = await listen(all(gate.handler));
+    const session = Buffer.alloc(16, 9);
+    const first = await RawPeer.greeted(url, { session });
+    const { mutate } = place;
+    first.send(call({ number: 1, verb: mutate, value: 'waits' }));
+    first.send(call({ number: 3, verb: mutate, value: 'late', remainingMs: 0 }));
+    await gate.executed(1);
+    expect((await first.next()).type).to.equal(FrameType.refused);
+    // The last byte of call 4 is missing, and of 2 and 5 nothing was ever sent.
+    first.send(call({ number: 4, verb: mutate, value: 'cut' }).subarray(0, -1));
+    const numbers = [1, 2, 3, 4, 5];
+    const second = await RawPeer.connect(url);
+    second.send(clientHello({ session, resume: Buffer.concat(numbers.map(u48)) }));
+    const hello = unpack((await second.nextOf(FrameType.hello)).body) as { verdicts: Buffer };
+    expect([...hello.verdicts]).to.deep.equal([1, 0, 0, 0, 0]);
+    gate.release();
+    expect(replied(await second.next())).to.equal('done waits');
+    second.destroy();
+    await second.closed;
+    const third = await RawPeer.connect(url);
+    third.send(clientHello({ session, resume: Buffer.concat([1, 2].map(u48)) }));
+    const again = unpack((await third.nextOf(FrameType.hello)).body) as { verdicts: Buffer };
+    expect([...again.verdicts]).to.deep.equal([2, 0]);
+    const answer = await third.next();
+    expect([numberOf(answer), replied(answer)]).to.deep.equal([1, 'done waits']);
+    expect(gate.executions.counts()).to.deep.equal({ waits: 1 });
+  });
+
+  it('S11: says "forgotten" of what was acknowledged, and of every call of a session that it does not know', async () => {
+    const url = await listen();
+    const session = Buffer.alloc(16, 10);
+    const first = await RawPeer.greeted(url, { session });
+    first.send(call({ number: 7, verb: place.mutate, value: 'x' }));
+    expect(replied(await first.next())).to.equal('done x');
+    first.send(frame(FrameType.acknowledge, u48(8)));
+    await roundTrip(first, 1);
+    for (const [known, expected] of [
+      [session, [3, 0]],
+      [Buffer.alloc(16, 11), [3, 3]],
+    ] as const) {
+      const peer = await RawPeer.connect(url);
+      peer.send(clientHello({ session: known, resume: Buffer.concat([7, 9].map(u48)) }));
+      const { verdicts } = unpack((await peer.nextOf(FrameType.hello)).body) as {
+        verdicts: Buffer;
+      };
+      expect([...verdicts]).to.deep.equal(expected);
+    }
+  });
+
+  it('S12: reads nothing more from a link when another link of its session has said hello', async () => {
+    const url = await listen();
+    const session = Buffer.alloc(16, 12);
+    const older = await RawPeer.greeted(url, { session });
+    const newer = await RawPeer.connect(url);
+    newer.send(clientHello({ session }));
+    await newer.nextOf(FrameType.hello);
+    older.send(call({ number: 1, verb: place.mutate, value: 'zombie' }));
+    await older.closed;
+    await roundTrip(newer, 1);
+    expect(executions.of('zombie')).to.equal(0);
   });
 
   it('B1: ends the link at bytes that are not allowed', async () => {

@@ -83,6 +83,10 @@ export class ServerRecorder implements ServerSink {
     this.events.push(['cancel', number]);
   }
 
+  onAcknowledge(number: number): void {
+    this.events.push(['acknowledge', number]);
+  }
+
   onPing(token: number): void {
     this.events.push(['ping', token]);
   }
