@@ -121,7 +121,7 @@ export class Attempts {
       if (evidence === 'handed-over' && call.isRecorded) {
         // The server knows: it is asked on the next link.
         call.link = undefined;
-        call.lostWhy = inWords(cause);
+        call.lostCause = cause;
         this.#calls.doubt(call, link);
         continue;
       }
@@ -140,16 +140,16 @@ export class Attempts {
   onVerdicts(link: ClientLink, verdicts: readonly Verdict[]): void {
     const again: Call[] = [];
     for (const [index, call] of link.asked.entries()) {
-      const { lostLink } = call;
+      const { lostLink, lostCause: cause } = call;
       // Settled meanwhile, or on a link that lives: its answer comes there.
       if (lostLink === undefined) continue;
       this.#calls.resolveDoubt(call);
       const verdict = this.#evidenceOf(call, link, verdicts[index] ?? 'forgotten');
-      const decision = this.#judged(call, lostLink, verdict, false, call.lostWhy);
+      const decision = this.#judged(call, lostLink, verdict, false, inWords(cause));
       if (decision.action === 'send-again') again.push(call);
       else if (decision.action === 'fail') {
-        const why = `the connection was lost (${call.lostWhy}), ${decision.why}`;
-        this.#calls.fail(call, 'ERR_HOLDFAST_LOST', why, decision.outcome);
+        const why = `the connection was lost (${inWords(cause)}), ${decision.why}`;
+        this.#calls.fail(call, 'ERR_HOLDFAST_LOST', why, decision.outcome, { cause });
       } else link.attach(call);
     }
     this.#calls.sendAgain(again);

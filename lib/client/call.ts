@@ -57,8 +57,8 @@ export class Call implements Due, EncodedCall {
   isRecorded = false;
   /** The link that was lost, while the call waits to hear its fate. */
   lostLink: ClientLink | undefined;
-  /** Why it was lost, in words. */
-  lostWhy = '';
+  /** Why it was lost. */
+  lostCause: Error | undefined;
   isSettled = false;
   extras: CallExtras | undefined;
   /** Set while the call waits because the server refused it for now. */
