@@ -84,7 +84,7 @@ describe('URLs of media', () => {
       'tcp://me:secret@:4155',
       'tcp://me:secret@127.0.0.1:99999',
       'tcp://me:secret@127.0.0.1:4155/path',
-      'ssh://me:secret/with@signs@host/',
+      'sssh://me:secret/with@signs@host/',
       'me:secret@127.0.0.1:4155',
     ];
     for (const url of urls) {
