@@ -8,9 +8,9 @@ import {
   oneOf,
   optionError,
   resolveOptions,
-  show,
   wholeNumber,
 } from '../../util/check.ts';
+import { hostCheck, textCheck } from './checks.ts';
 
 /** A question of the server's, for `onPrompt`. */
 export interface SshPrompt {
@@ -101,34 +101,27 @@ const secret: Check = (name, value) => {
   if (typeof value !== 'string') throw optionError(`Option "${name}" must be a string`);
 };
 
-const hostPattern = /^(?!-)[A-Za-z0-9._:%-]{1,255}$/;
-
 const checks: Checks<SshOptions> = {
-  host: (name, value) => {
-    ofType('string')(name, value);
-    if (!hostPattern.test(value as string)) {
-      throw optionError(`Option "${name}" must be a host name or an address, got ${show(value)}`);
-    }
-  },
+  host: hostCheck,
   port: wholeNumber(1, 65_535),
-  user: text,
-  command: text,
+  user: textCheck,
+  command: textCheck,
   forwardTo: checkTarget,
   agent: (name, value) => {
-    if (value !== false) text(name, value);
+    if (value !== false) textCheck(name, value);
   },
   privateKey: (name, value) => {
     if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
       throw optionError(`Option "${name}" must be a string or bytes`);
     }
   },
-  privateKeyFile: text,
+  privateKeyFile: textCheck,
   passphrase: secret,
   password: secret,
   onPrompt: ofType('function'),
   knownHosts: ofType('string'),
   knownHostsFiles: (name, value) => {
-    for (const file of Array.isArray(value) ? value : [value]) text(name, file);
+    for (const file of Array.isArray(value) ? value : [value]) textCheck(name, file);
   },
   unknownHost: oneOf(['refuse', 'accept-new']),
   readyTimeoutMs: milliseconds(1),
@@ -140,7 +133,7 @@ const checks: Checks<SshOptions> = {
 export function resolveSshOptions(options: SshOptions): SshSettings {
   const resolved = resolveOptions('ssh option', options, defaults, checks);
   const { command, forwardTo, knownHosts, knownHostsFiles, unknownHost } = resolved;
-  checks.host('host', resolved.host);
+  hostCheck('host', resolved.host);
   if ((command === undefined) === (forwardTo === undefined)) {
     throw optionError(
       'One of the ssh options "command" and "forwardTo" must be given, and not both',
@@ -177,21 +170,14 @@ function listOf(value: string | readonly string[]): readonly string[] {
   return typeof value === 'string' ? [value] : value;
 }
 
-function text(name: string, value: unknown): void {
-  ofType('string')(name, value);
-  if (value === '' || (value as string).includes('\0')) {
-    throw optionError(`Option "${name}" must not be empty or have a NUL, got ${show(value)}`);
-  }
-}
-
 function checkTarget(name: string, value: unknown): void {
   ofType('object')(name, value);
   const target = value as Partial<Record<'path' | 'host' | 'port', unknown>>;
   const names = Object.keys(target).sort().join();
   if (names === 'path') {
-    text(`${name}.path`, target.path);
+    textCheck(`${name}.path`, target.path);
   } else if (names === 'host,port') {
-    text(`${name}.host`, target.host);
+    textCheck(`${name}.host`, target.host);
     wholeNumber(1, 65_535)(`${name}.port`, target.port);
   } else {
     throw optionError(`Option "${name}" must have either "path" or "host" and "port"`);
