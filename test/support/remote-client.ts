@@ -1,13 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { ClientOptions, Outcome, Safety } from '../../lib/index.ts';
+import type { ClientOptions, Outcome, ReplaySetting, Safety } from '../../lib/index.ts';
 
 /** What a client in another process is told, and what it answers. */
 export interface ClientOrder {
   readonly id: number;
   readonly safety: Safety;
   readonly name: string;
+  readonly options?: { readonly replay?: ReplaySetting };
 }
 export interface ClientReport {
   readonly id: number;
@@ -41,11 +42,15 @@ export class RemoteClient {
   }
 
   /** Makes the client call a verb of the test's registry. */
-  call(safety: Safety, name: string): Promise<ClientReport> {
+  call(
+    safety: Safety,
+    name: string,
+    options: NonNullable<ClientOrder['options']> = {},
+  ): Promise<ClientReport> {
     const id = ++this.#calls;
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
-      this.#child.send({ id, safety, name } satisfies ClientOrder);
+      this.#child.send({ id, safety, name, options } satisfies ClientOrder);
     });
   }
 
