@@ -3,6 +3,9 @@ import { HoldfastError } from '../../errors.ts';
 /** Deepest nesting of arrays and maps in a value. */
 export const maxDepth = 100;
 
+/** Most arrays and maps in a value: an empty one takes a byte to send and 60 to build. */
+export const maxContainers = 1_000_000;
+
 /**
  * How many items are still to come at each outer level; negative for maps. Shared, like the state
  * below it, since an inspection never yields.
@@ -13,6 +16,7 @@ const outerLevels = new Int32Array(maxDepth);
 let itemsLeft = 0;
 let isMap = false;
 let depth = 0;
+let containers = 0;
 
 /**
  * Walks over a msgpack value without building it, and throws `ERR_HOLDFAST_DECODE` unless it is one
@@ -23,6 +27,7 @@ let depth = 0;
 export function inspectValue(buffer: Buffer, start: number, end: number): void {
   let position = start;
   depth = 0;
+  containers = 0;
   itemsLeft = 1;
   isMap = false;
   while (itemsLeft > 0 || depth > 0) {
@@ -48,6 +53,7 @@ export function inspectValue(buffer: Buffer, start: number, end: number): void {
 function enter(children: number, intoMap: boolean, bytesLeft: number): void {
   const items = intoMap ? children * 2 : children;
   if (items > bytesLeft) throw bad('a length goes beyond its end');
+  if (++containers > maxContainers) throw bad(`it has more than ${maxContainers} arrays and maps`);
   if (depth === maxDepth) throw bad(`it is nested deeper than ${maxDepth}`);
   outerLevels[depth++] = isMap ? ~itemsLeft : itemsLeft;
   itemsLeft = items;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { HoldfastError } from '../../../lib/errors.ts';
-import { inspectValue, maxDepth } from '../../../lib/protocols/holdfast/inspect.ts';
+import { inspectValue, maxContainers, maxDepth } from '../../../lib/protocols/holdfast/inspect.ts';
 import { packValue, unpackValue } from '../../../lib/protocols/holdfast/values.ts';
 
 const mebibyte = 1_024 * 1_024;
@@ -232,5 +232,15 @@ describe('inspectValue', () => {
     const before = process.memoryUsage().heapUsed;
     inspectValue(bytes, 0, bytes.length);
     expect(process.memoryUsage().heapUsed - before).to.be.below(8 * mebibyte);
+  });
+
+  it('refuses more arrays and maps than a value may have, which cost far more than they weigh', () => {
+    const most = Buffer.alloc(5 + maxContainers - 1, 0x80);
+    most[0] = 0xdd;
+    most.writeUInt32BE(maxContainers - 1, 1);
+    inspectValue(most, 0, most.length);
+    const more = Buffer.concat([most, Buffer.of(0x80)]);
+    more.writeUInt32BE(maxContainers, 1);
+    expectRefused(more, /more than 1000000 arrays and maps/);
   });
 });
