@@ -316,7 +316,9 @@ export class ClientLink implements ChannelUser, ClientSink {
     const silentMs = now - this.#heardAt;
     const verifyAfterMs = idleLife.verifyAfterMs(options.verifyAfterMs);
     if (this.inFlight === 0) this.#silenceMs = silentMs;
-    if (silentMs > verifyAfterMs && owner.hasUnsafeWaiting()) {
+    // Behind the answer to a ping, and nothing else since, there is nothing to verify.
+    const isVerified = this.#probedAt === this.#heardAt;
+    if (silentMs > verifyAfterMs && !isVerified && owner.hasUnsafeWaiting()) {
       this.#isVerifying = true;
       this.#ping(now);
       return;
