@@ -1,4 +1,5 @@
 import { codeOf, HoldfastError, messageOf } from '../errors.ts';
+import { unlessAborted } from '../util/unless-aborted.ts';
 import { ChildChannel, type ChildEnd, startChild } from './child-channel.ts';
 import type { Channel, Medium, Peer } from './medium.ts';
 import { findUserSettings, opensshArguments, type UserSettings } from './openssh/arguments.ts';
@@ -30,8 +31,8 @@ class Openssh implements Medium {
     const settings = this.#settings;
     signal.throwIfAborted();
     this.#userSettings ??= findUserSettings(settings);
-    const args = opensshArguments(settings, await this.#userSettings);
-    signal.throwIfAborted();
+    const userSettings = await unlessAborted(this.#userSettings, signal);
+    const args = opensshArguments(settings, userSettings);
     try {
       const child = await startChild(
         { program: settings.program, args, env: settings.env },

@@ -2,6 +2,7 @@ import type { AuthHandlerMiddleware, ClientChannel, ServerHostKeyAlgorithm } fro
 import { HoldfastError, messageOf } from '../../errors.ts';
 import { Alarm, wheelOf } from '../../retry/timer-wheel.ts';
 import { systemClock } from '../../util/clock.ts';
+import { unlessAborted } from '../../util/unless-aborted.ts';
 import type { Channel, Peer } from '../medium.ts';
 import { Authentication } from './authentication.ts';
 import { SshChannel } from './channel.ts';
@@ -19,15 +20,23 @@ export interface SshPlace {
 
 /** Connects, verifies the host, authenticates and opens a channel. */
 export async function dialSsh(place: SshPlace, signal: AbortSignal): Promise<Channel> {
-  const { settings } = place;
-  const { host, port, knownHosts, knownHostsFiles, unknownHost } = settings;
   signal.throwIfAborted();
+  const { ssh2, hostKeys, authentication } = await unlessAborted(prepare(place.settings), signal);
+  return new Dial(place, hostKeys, authentication).run(ssh2, signal);
+}
+
+/** Everything that comes from this machine. */
+async function prepare(settings: SshSettings): Promise<{
+  readonly ssh2: Ssh2;
+  readonly hostKeys: HostKeys;
+  readonly authentication: Authentication;
+}> {
+  const { host, port, knownHosts, knownHostsFiles, unknownHost } = settings;
   const ssh2 = await loadSsh2();
   const source = { text: knownHosts, files: knownHostsFiles, unknownHost };
   const hostKeys = await loadHostKeys(source, host, port);
   const authentication = await Authentication.prepare(ssh2, settings);
-  signal.throwIfAborted();
-  return new Dial(place, hostKeys, authentication).run(ssh2, signal);
+  return { ssh2, hostKeys, authentication };
 }
 
 /** How far a dial has come, in words that fit behind "during". */
