@@ -1,30 +1,31 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
-import type { Readable, Stream, Writable } from 'node:stream';
+import type { Readable, Stream } from 'node:stream';
+import { HoldfastError } from '../errors.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import { systemClock } from '../util/clock.ts';
+import { type Child, ChildStop } from './child.ts';
 import { LastLines } from './last-lines.ts';
 import type { Channel, ChannelUser, Peer } from './medium.ts';
 
 /** Between the end of its output and its exit, whichever is first, a program has so much silence. */
 const exitWaitMs = 250;
 
-/** After an orderly close a program that makes no progress has so long to end by itself. */
-const closeWaitMs = 5_000;
+/** When it has exited, what is left of its stderr comes within so much silence, or never. */
+const stderrWaitMs = 50;
 
-/** Between the signal that asks a program to end and the one that it cannot ignore. */
-const killWaitMs = 1_000;
-
-/** A program with pipes for its stdin, stdout and stderr. */
-export type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-
-/** What is run: no shell has a part in it. */
-export interface ChildCommand {
-  readonly program: string;
-  readonly args: readonly string[];
-  readonly cwd?: string | undefined;
-  readonly env?: NodeJS.ProcessEnv | undefined;
+/** How a program is treated; all durations in milliseconds. */
+export interface ChildManners {
+  /** After an orderly close a program that makes no progress has so long to end by itself. */
+  readonly closeWaitMs: number;
+  /** So long after its stdin was cut off a program is asked to end, by SIGTERM. */
+  readonly termAfterMs: number;
+  /** Between the signal that asks it to end and the one that it cannot ignore. */
+  readonly killAfterMs: number;
+  /** Called with what it says on its stderr. */
+  readonly onStderr?: ((chunk: Buffer) => void) | undefined;
 }
+
+const defaultManners: ChildManners = { closeWaitMs: 5_000, termAfterMs: 0, killAfterMs: 1_000 };
 
 /** How a program ended, for those who have to say why. */
 export interface ChildEnd {
@@ -36,61 +37,6 @@ export interface ChildEnd {
   readonly stderr: LastLines;
 }
 
-/** Programs that run. None of them outlives this process, unless that is killed itself. */
-const running = new Set<Child>();
-
-/** A child that hears the end of its stdin only may not listen to it. */
-function killAll(): void {
-  for (const child of running) child.kill('SIGKILL');
-}
-
-/** Starts a program. Rejects with Node's own error, e.g. `ENOENT`. */
-export function startChild(
-  { program, args, cwd, env }: ChildCommand,
-  signal: AbortSignal,
-): Promise<Child> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const child: Child = spawn(program, [...args], {
-      cwd,
-      env,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      windowsHide: true,
-    });
-    const settle = (): void => {
-      signal.removeEventListener('abort', aborted);
-      child.removeListener('error', failed);
-      child.removeListener('spawn', spawned);
-      // For good: a failed signal to a program, or a broken pipe, must not end this process.
-      for (const part of [child, child.stdin, child.stdout, child.stderr]) {
-        part.on('error', () => {});
-      }
-    };
-    const aborted = (): void => {
-      settle();
-      child.kill('SIGKILL');
-      reject(signal.reason);
-    };
-    const failed = (error: Error): void => {
-      settle();
-      reject(error);
-    };
-    const spawned = (): void => {
-      settle();
-      if (running.size === 0) process.on('exit', killAll);
-      running.add(child);
-      child.on('exit', () => {
-        running.delete(child);
-        if (running.size === 0) process.removeListener('exit', killAll);
-      });
-      resolve(child);
-    };
-    signal.addEventListener('abort', aborted);
-    child.on('error', failed);
-    child.on('spawn', spawned);
-  });
-}
-
 /**
  * A channel over a program's stdin and stdout; it owns the program. stdin is written to only, so
  * nothing is heard on it: the end of stdout or the exit is what shows that the program is dead.
@@ -99,16 +45,21 @@ export class ChildChannel implements Channel {
   readonly peer: Peer;
   readonly #child: Child;
   readonly #explain: (end: ChildEnd) => Error | undefined;
-  readonly #stderr = new LastLines();
+  readonly #manners: ChildManners;
+  readonly #stderr: LastLines;
   /** What should have come by now: the end, the exit. */
   readonly #alarm = new Alarm(wheelOf(systemClock), () => this.#onAlarm());
-  readonly #killAlarm = new Alarm(wheelOf(systemClock), () => this.#child.kill('SIGKILL'));
+  readonly #stop: ChildStop;
   #user: ChannelUser | undefined;
   #exit: Pick<ChildEnd, 'code' | 'signal'> | undefined;
   #readBytes = 0;
+  #stderrBytes = 0;
+  #isTelling = false;
   #isDead = false;
   #isClosing = false;
   #isDestroyed = false;
+  /** Its user has destroyed the channel because of what the program said. */
+  #isRejected = false;
   #isClosed = false;
   #cause: Error | undefined;
   /** Grows as bytes come and as they leave; when it stands still, nothing more is to come. */
@@ -119,22 +70,36 @@ export class ChildChannel implements Channel {
    * @param explain says why the channel closed, when that was not this side's doing; undefined for
    *   an orderly end
    */
-  constructor(child: Child, peer: Peer, explain: (end: ChildEnd) => Error | undefined) {
+  constructor(
+    child: Child,
+    peer: Peer,
+    explain: (end: ChildEnd) => Error | undefined,
+    manners: ChildManners = defaultManners,
+    stderr: LastLines = new LastLines(),
+  ) {
     this.peer = peer;
     this.#child = child;
     this.#explain = explain;
-    const { stdin, stdout, stderr } = child;
-    stdin.on('close', () => this.#onSign());
-    stdout.on('end', () => this.#onSign());
-    stdout.on('close', () => this.#onSign());
-    stderr.on('data', (chunk: Buffer) => this.#stderr.add(chunk));
+    this.#manners = manners;
+    this.#stop = new ChildStop(child, manners.killAfterMs);
+    this.#stderr = stderr;
+    child.stdin.on('close', () => this.#onSign());
+    for (const output of [child.stdout, child.stderr]) {
+      output.on('end', () => this.#onSign());
+      output.on('close', () => this.#onSign());
+    }
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.#stderrBytes += chunk.length;
+      stderr.add(chunk);
+      manners.onStderr?.(chunk);
+    });
     child.on('exit', (code, signal) => {
       this.#exit = { code: code ?? undefined, signal: signal ?? undefined };
-      this.#killAlarm.clear();
-      this.#onSign();
+      if (this.#isClosed) child.stderr.destroy();
+      else this.#onSign();
     });
     child.unref();
-    for (const pipe of this.#pipes) pipe.unref();
+    for (const pipe of [child.stdin, child.stdout, child.stderr]) socketOf(pipe).unref();
   }
 
   get dead(): boolean {
@@ -158,7 +123,12 @@ export class ChildChannel implements Channel {
     this.#child.stdout.on('data', (chunk: Buffer) => {
       if (this.#isDestroyed) return;
       this.#readBytes += chunk.length;
-      user.onBytes(chunk);
+      this.#isTelling = true;
+      try {
+        user.onBytes(chunk);
+      } finally {
+        this.#isTelling = false;
+      }
     });
   }
 
@@ -184,50 +154,55 @@ export class ChildChannel implements Channel {
   }
 
   ref(): void {
-    this.#stdout.ref();
+    socketOf(this.#child.stdout).ref();
   }
 
   unref(): void {
-    this.#stdout.unref();
+    socketOf(this.#child.stdout).unref();
   }
 
   close(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#child.stdin.end();
-    if (!this.#isClosed) this.#expectEnd(closeWaitMs);
+    if (!this.#isClosed) this.#expectEnd(this.#manners.closeWaitMs);
   }
 
   destroy(): void {
+    this.#isRejected ||= this.#isTelling;
+    this.#abandon(this.#manners.termAfterMs);
+  }
+
+  /** Cuts the program off; it ends by itself, or is made to. */
+  #abandon(termAfterMs: number): void {
     this.#isClosing = true;
     this.#isDestroyed = true;
     this.#isDead = true;
-    for (const pipe of this.#pipes) pipe.destroy();
-    this.#stop();
+    this.#child.stdin.destroy();
+    this.#child.stdout.destroy();
+    this.#stop.within(termAfterMs);
+    // What it says on its stderr may be why its stdout was of no use.
+    if (this.#isRejected) this.#expectEnd(exitWaitMs);
     // Not in the turn of its user, and behind what is said of its last write.
-    setImmediate(() => this.#finish());
+    else setImmediate(() => this.#finish());
   }
 
-  get #stdout(): Socket {
-    return this.#child.stdout as Stream as Socket;
-  }
-
-  get #pipes(): Socket[] {
-    const { stdin, stdout, stderr } = this.#child;
-    return [stdin, stdout, stderr] as Stream[] as Socket[];
+  get #hasEnded(): boolean {
+    return hasEnded(this.#child.stdout);
   }
 
   /** One of the signs of the end; what else there is to know comes soon, or never. */
   #onSign(): void {
     if (this.#isClosed) return;
-    const { stdout } = this.#child;
-    const hasEnded = stdout.readableEnded || stdout.destroyed;
-    if (this.#exit !== undefined && hasEnded) {
-      this.#finish();
+    if (this.#exit !== undefined && this.#hasEnded) {
+      if (hasEnded(this.#child.stderr)) this.#finish();
+      else this.#expectEnd(stderrWaitMs);
       return;
     }
-    // Our own end of stdin is no sign.
-    if (this.#isClosing && this.#exit === undefined && !hasEnded) return;
+    // Neither our own end of stdin nor the end of stderr is a sign.
+    if (this.#exit === undefined && !this.#hasEnded) {
+      if (this.#isClosing || !this.#child.stdin.destroyed) return;
+    }
     this.#isDead = true;
     this.#expectEnd(exitWaitMs);
   }
@@ -240,25 +215,15 @@ export class ChildChannel implements Channel {
 
   #onAlarm(): void {
     // Who reads nothing now will read the rest before the end.
-    const isWaiting = this.#user === undefined || this.#child.stdout.isPaused();
-    if (isWaiting || this.#currentProgress() !== this.#progress) {
-      this.#expectEnd(this.#waitMs);
-    } else if (this.#isClosing) {
-      this.destroy();
-    } else {
-      this.#finish();
-    }
+    const isWaiting =
+      !this.#hasEnded && (this.#user === undefined || this.#child.stdout.isPaused());
+    if (isWaiting || this.#currentProgress() !== this.#progress) this.#expectEnd(this.#waitMs);
+    else if (this.#isClosing && !this.#hasEnded) this.#abandon(0);
+    else this.#finish();
   }
 
   #currentProgress(): number {
-    return this.#readBytes - this.#child.stdin.writableLength;
-  }
-
-  /** Its stdin has ended, or does now; then it is asked, then it is made to. */
-  #stop(): void {
-    if (this.#exit !== undefined || this.#killAlarm.isSet) return;
-    this.#child.kill('SIGTERM');
-    this.#killAlarm.set(systemClock.now() + killWaitMs);
+    return this.#readBytes + this.#stderrBytes - this.#child.stdin.writableLength;
   }
 
   #finish(): void {
@@ -266,14 +231,21 @@ export class ChildChannel implements Channel {
     this.#isClosed = true;
     this.#isDead = true;
     this.#alarm.clear();
-    if (!this.#isClosing) {
-      const { code, signal } = this.#exit ?? {};
-      const end = { code, signal, hasServed: this.#readBytes > 0, stderr: this.#stderr };
-      this.#cause = this.#explain(end);
-    }
-    for (const pipe of this.#pipes) pipe.destroy();
-    this.#stop();
+    this.#cause = this.#whyClosed();
+    this.#child.stdin.destroy();
+    this.#child.stdout.destroy();
+    // A program that still runs may have something to say, and must not die of a broken pipe.
+    if (this.#exit !== undefined) this.#child.stderr.destroy();
+    this.#stop.within(this.#manners.termAfterMs);
     this.#tell();
+  }
+
+  #whyClosed(): Error | undefined {
+    if (this.#isRejected)
+      return this.#stderr.suffix === '' ? undefined : saidOnStderr(this.#stderr);
+    if (this.#isClosing) return undefined;
+    const { code, signal } = this.#exit ?? {};
+    return this.#explain({ code, signal, hasServed: this.#readBytes > 0, stderr: this.#stderr });
   }
 
   #tell(): void {
@@ -281,4 +253,17 @@ export class ChildChannel implements Channel {
     this.#user = undefined;
     user?.onClosed(this.#cause);
   }
+}
+
+function hasEnded(output: Readable): boolean {
+  return output.readableEnded || output.destroyed;
+}
+
+/** Node's types do not tell that the pipes of a child are sockets. */
+function socketOf(pipe: Stream): Socket {
+  return pipe as Socket;
+}
+
+function saidOnStderr({ suffix }: LastLines): HoldfastError {
+  return new HoldfastError('ERR_HOLDFAST_LOST', `the program said on its stderr${suffix}`);
 }

@@ -1,15 +1,20 @@
-/** So much of what a program says on its stderr is kept. */
-const maxBytes = 2_048;
-
-/** So many lines of it are shown. */
-const maxLines = 5;
-
 /** The end of a program's stderr, for errors: a bounded part, on one line, without control characters. */
 export class LastLines {
+  readonly #maxBytes: number;
+  readonly #maxLines: number;
   #text = '';
 
+  /**
+   * @param maxBytes so much of what a program says is kept
+   * @param maxLines so many lines of it are shown
+   */
+  constructor(maxBytes = 2_048, maxLines = 5) {
+    this.#maxBytes = maxBytes;
+    this.#maxLines = maxLines;
+  }
+
   add(chunk: Buffer): void {
-    this.#text = (this.#text + chunk.toString('latin1')).slice(-maxBytes);
+    this.#text = (this.#text + chunk.toString('latin1')).slice(-this.#maxBytes);
   }
 
   /** All that is kept. */
@@ -24,6 +29,6 @@ export class LastLines {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
       .map((line) => line.replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ').trim())
       .filter((line) => line !== '');
-    return lines.length === 0 ? '' : `: ${lines.slice(-maxLines).join(' | ')}`;
+    return lines.length === 0 ? '' : `: ${lines.slice(-this.#maxLines).join(' | ')}`;
   }
 }

@@ -1,6 +1,7 @@
 import { codeOf, HoldfastError, messageOf } from '../errors.ts';
 import { unlessAborted } from '../util/unless-aborted.ts';
-import { ChildChannel, type ChildEnd, startChild } from './child-channel.ts';
+import { startChild } from './child.ts';
+import { ChildChannel, type ChildEnd } from './child-channel.ts';
 import type { Channel, Medium, Peer } from './medium.ts';
 import { findUserSettings, opensshArguments, type UserSettings } from './openssh/arguments.ts';
 import { explainOpensshEnd } from './openssh/explain.ts';

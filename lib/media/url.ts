@@ -13,6 +13,8 @@ const laterSchemes: Readonly<Record<string, () => Promise<MediumModule>>> = {
   'ssh+tcp': () => import('./ssh.ts'),
   openssh: () => import('./openssh.ts'),
   tls: () => import('./tls.ts'),
+  pipe: () => import('./pipe.ts'),
+  stdio: () => import('./stdio.ts'),
 };
 
 /** The schemes of this package, and what makes an address of the rest of the URL. */
