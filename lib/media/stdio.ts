@@ -1,4 +1,3 @@
-import { isatty } from 'node:tty';
 import { HoldfastError } from '../errors.ts';
 import { type Checks, ofType, resolveOptions, show } from '../util/check.ts';
 import type { Channel, Listener, Listening } from './medium.ts';
@@ -29,7 +28,7 @@ class Stdio implements Listener {
 
   async listen(accept: (channel: Channel) => void): Promise<Listening> {
     if (isServing) throw listenError('they are served already, or were');
-    if (isatty(0) || isatty(1)) {
+    if (process.stdin.isTTY || process.stdout.isTTY) {
       throw listenError(
         'they are a terminal; this is for a program that another one starts (pipe:, ssh:, openssh:)',
       );

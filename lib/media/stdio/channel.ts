@@ -26,8 +26,12 @@ export class StdioChannel implements Channel {
       if (!this.#isDead) this.#cause = error;
       this.destroy();
     };
-    stdin.on('end', () => this.destroy());
-    stdin.on('close', () => this.destroy());
+    // Behind an orderly close of our own, what is on its way still has a reader.
+    const end = (): void => {
+      if (!this.#isClosing) this.destroy();
+    };
+    stdin.on('end', end);
+    stdin.on('close', end);
     stdin.on('error', fail);
     // For good: what this process prints later must not end it because nobody reads it.
     stdout.on('error', fail);
