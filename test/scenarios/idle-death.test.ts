@@ -39,7 +39,8 @@ describe('Promise 3: an idle connection that died costs no call', () => {
         const url = peer.urls.find((candidate) => candidate.startsWith(medium)) as string;
         const names: string[] = [];
         for (let round = 0; round < rounds; round++) {
-          const client = connect(url, verbs);
+          // Shorter than the test's own limit, so that a call that fails says why.
+          const client = connect(url, verbs, { timeoutMs: 8_000 });
           const name = `${medium} ${word} ${phase} ${round}`;
           names.push(name);
           await client.call.read('a good call first');
