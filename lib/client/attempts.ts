@@ -112,13 +112,17 @@ export class Attempts {
     }
   }
 
-  /** A link is gone: decides for every call that was on it. */
-  onLost(link: ClientLink, cause: Error | undefined): void {
+  /**
+   * A link is gone: decides for every call that was on it.
+   *
+   * @param canAsk a hello that asks for their fate is on its way, or comes next
+   */
+  onLost(link: ClientLink, cause: Error | undefined, canAsk: boolean): void {
     const again: Call[] = [];
     for (const call of this.#calls.on(link)) {
       call.extras?.attemptAlarm?.clear();
       const evidence = link.outbox.judge(call.sentFrom, call.sentTo);
-      if (evidence === 'handed-over' && call.isRecorded) {
+      if (evidence === 'handed-over' && call.isRecorded && canAsk) {
         // The server knows: it is asked on the next link.
         call.link = undefined;
         call.lostCause = cause;
@@ -144,7 +148,7 @@ export class Attempts {
       // Settled meanwhile, or on a link that lives: its answer comes there.
       if (lostLink === undefined) continue;
       this.#calls.resolveDoubt(call);
-      const verdict = this.#evidenceOf(call, link, verdicts[index] ?? 'forgotten');
+      const verdict = this.#evidenceOf(call, lostLink, link, verdicts[index] ?? 'forgotten');
       const decision = this.#judged(call, lostLink, verdict, false, inWords(cause));
       if (decision.action === 'send-again') again.push(call);
       else if (decision.action === 'fail') {
@@ -155,8 +159,13 @@ export class Attempts {
     this.#calls.sendAgain(again);
   }
 
-  /** Records of `once` calls outlive the session, in the same process. */
-  #evidenceOf(call: Call, link: ClientLink, verdict: Verdict): Evidence {
+  /**
+   * A process that knows the session from earlier speaks only of what came to itself: its `never`
+   * proves nothing of an attempt that went to another. Records of `once` calls outlive the session,
+   * in the same process.
+   */
+  #evidenceOf(call: Call, lostLink: ClientLink, link: ClientLink, verdict: Verdict): Evidence {
+    if (verdict === 'never' && lostLink.server !== link.server) return 'forgotten';
     const isKept = call.row.safety === 'once' && call.firstServer === link.server;
     return verdict === 'forgotten' && isKept ? 'handed-over' : verdict;
   }

@@ -170,7 +170,7 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
         `${other.label} gave way to ${link.label}`,
       );
       other.destroy(fenced);
-      this.calls.attempts.onLost(other, fenced);
+      this.calls.attempts.onLost(other, fenced, true);
     }
     this.calls.attempts.onVerdicts(link, verdicts);
     this.#dialler.finish(link);
@@ -248,7 +248,8 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
       this.#lastFailure = cause;
       this.#leave(cause);
     }
-    this.calls.attempts.onLost(link, cause);
+    // The hello of a link that is up has been said: of what drained elsewhere it cannot ask any more.
+    this.calls.attempts.onLost(link, cause, this.#link === undefined);
     if (this.#state === 'closed') this.#finish();
     else this.#seek();
   }
