@@ -94,10 +94,13 @@ export class ServerCore implements ServerLinkOwner {
     this.#drainUntil = drainUntil;
     this.#dispatch.isDraining = true;
     const cut: CutCall[] = [];
-    const alarm = new Alarm(this.#wheel, () => {
+    const nameRunning = (): void => {
       for (const { verb, peer } of this.sessions.running()) {
         cut.push({ verb, peer, outcome: 'unknown' });
       }
+    };
+    const alarm = new Alarm(this.#wheel, () => {
+      nameRunning();
       this.sessions.cancelAll('the server drained and its time was over');
       this.#destroyLinks();
     });
@@ -107,6 +110,7 @@ export class ServerCore implements ServerLinkOwner {
     for (const link of this.links) link.drain(timeoutMs);
     this.#settle();
     await this.closed;
+    nameRunning();
     this.sessions.endAll();
     alarm.clear();
     this.#wheel.release();
