@@ -42,7 +42,7 @@ export class Dispatch {
       link.refuse(number, hopeless('ERR_HOLDFAST_UNKNOWN_VERB', message));
       return;
     }
-    const refusal = this.#refusalOf(link, arrived);
+    const refusal = this.#refusalOf(session, arrived);
     if (refusal !== undefined) {
       link.refuse(number, refusal);
       return;
@@ -81,15 +81,16 @@ export class Dispatch {
     return true;
   }
 
-  #refusalOf(link: ServerLink, arrived: ArrivedCall): Refusal | undefined {
+  /** The limits are the session's: a client does not get more by coming again. */
+  #refusalOf(session: Session, arrived: ArrivedCall): Refusal | undefined {
     const { maxCalls, maxIncomingBytes } = this.#options;
     if (this.isDraining) return busy('ERR_HOLDFAST_DRAINING', 'the server is draining');
-    if (link.running >= maxCalls) {
+    if (session.handlers >= maxCalls) {
       const message = `the server's limit maxCalls (${maxCalls}) is reached`;
       return busy('ERR_HOLDFAST_TOO_MANY_CALLS', message);
     }
     const inputBytes = arrived.valueEnd - arrived.valueStart;
-    if (link.incomingBytes + inputBytes > maxIncomingBytes) {
+    if (session.incomingBytes + inputBytes > maxIncomingBytes) {
       const message = `the server's limit maxIncomingBytes (${maxIncomingBytes}) is reached`;
       const isAlone = inputBytes > maxIncomingBytes;
       return (isAlone ? hopeless : busy)('ERR_HOLDFAST_INCOMING_FULL', message);
@@ -139,15 +140,15 @@ export class Dispatch {
     this.#await(call, run(), () => {});
   }
 
-  /** The call is on its link's and its session's account until the promise settles. */
+  /** The call is on its session's account until the promise settles. */
   #await(call: ServerCall, promise: Promise<unknown>, done: (value: unknown) => void): void {
-    const { link, session, inputBytes } = call;
-    link.running++;
-    link.incomingBytes += inputBytes;
+    const { session, inputBytes } = call;
+    session.handlers++;
+    session.incomingBytes += inputBytes;
     session.running.set(call.number, call);
     const end = (): void => {
-      link.running--;
-      link.incomingBytes -= inputBytes;
+      session.handlers--;
+      session.incomingBytes -= inputBytes;
       session.finished(call);
     };
     // Answered first: at no time is a call neither running nor recorded.

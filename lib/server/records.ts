@@ -84,6 +84,11 @@ export class Records {
     this.#slotFor(number);
   }
 
+  /** Calls up to here may have run without a trace: nothing is known of them. */
+  forgetUpTo(number: number): void {
+    this.#forgottenUpTo = Math.max(this.#forgottenUpTo, number);
+  }
+
   /** What is known of a call that does not run at the moment. */
   fateOf(number: number): 'never' | 'done' | 'forgotten' {
     const slot = number & this.#mask;

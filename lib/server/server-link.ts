@@ -8,7 +8,7 @@ import {
   HoldfastServerWire,
   type ServerSink,
 } from '../protocols/holdfast/server-wire.ts';
-import type { ClientHello, Refusal, ServerHello, Verdict } from '../protocols/protocol.ts';
+import type { ClientHello, Refusal, ServerHello } from '../protocols/protocol.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { ResolvedServerOptions } from './options.ts';
 import { authenticated, type Principal } from './principal.ts';
@@ -46,9 +46,6 @@ const maxPongs = 1_000;
 export class ServerLink implements ChannelUser, ServerSink {
   readonly peer: Peer;
   session: Session | undefined;
-  /** Calls whose handlers run, and the bytes of their inputs. */
-  running = 0;
-  incomingBytes = 0;
   /** Highest number of a call that came for the first time. */
   highestNumber = 0;
   readonly #owner: ServerLinkOwner;
@@ -182,9 +179,9 @@ export class ServerLink implements ChannelUser, ServerSink {
     session.join(this, this.#maxFrameBytes);
     const { acknowledged = 0, resume = [] } = client;
     session.records.acknowledge(acknowledged);
-    const verdicts = resume.map(
-      (number): Verdict => (isNew ? 'forgotten' : session.verdictOn(number)),
-    );
+    // This server knows nothing of the client's earlier calls, now or when it asks again.
+    if (isNew) for (const number of resume) session.records.forgetUpTo(number);
+    const verdicts = resume.map((number) => session.verdictOn(number));
     this.#alarm.set(options.clock.now() + options.idlePingMs);
     this.#push(this.#wire.hello({ ...hello, verdicts }));
     for (const [index, verdict] of verdicts.entries()) {

@@ -30,6 +30,9 @@ export class Session {
   /** Calls whose handlers run, by number. */
   readonly running: Map<number, ServerCall> = new Map();
   readonly records: Records;
+  /** Handlers that run, those of cancelled calls included, and the bytes of their inputs. */
+  handlers = 0;
+  incomingBytes = 0;
   readonly #context: SessionContext;
   readonly #onEnd: (session: Session) => void;
   readonly #grace: Alarm;

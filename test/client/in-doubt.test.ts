@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import {
   type Channel,
   type Client,
-  type ClientOptions,
   connect,
   type Medium,
   type Server,
