@@ -1,0 +1,137 @@
+import { expect } from 'chai';
+import {
+  type Channel,
+  type ChannelUser,
+  type Client,
+  connect,
+  type Medium,
+  type Safety,
+  type Server,
+  serve,
+  tcp,
+} from '../../lib/index.ts';
+import { expectTruth, type Told, toldOf } from '../support/truth.ts';
+import { Executions, verbs } from '../support/verbs.ts';
+
+const batch: readonly Safety[] = ['mutate', 'read', 'once', 'idempotent', 'semi', 'mutate'];
+
+/** A medium whose channels hear only so many bytes each, in turn, and then break. */
+class DeafMedium implements Medium {
+  readonly address: string;
+  /** What the next channels may hear; those after them hear everything. */
+  limits: number[] = [];
+  /** Bytes that the channel that was made last has heard. */
+  heard = 0;
+  dials = 0;
+  readonly #medium: Medium;
+
+  constructor(url: string) {
+    const { hostname, port } = new URL(url);
+    this.#medium = tcp({ host: hostname, port: Number(port) });
+    this.address = this.#medium.address;
+  }
+
+  async dial(signal: AbortSignal): Promise<Channel> {
+    const channel = await this.#medium.dial(signal);
+    let room = this.limits.shift() ?? Number.POSITIVE_INFINITY;
+    this.dials++;
+    this.heard = 0;
+    const start = channel.start.bind(channel);
+    channel.start = (user: ChannelUser): void =>
+      start({
+        onBytes: (chunk) => {
+          const heard = chunk.subarray(0, room);
+          room -= heard.length;
+          this.heard += heard.length;
+          if (heard.length > 0) user.onBytes(heard);
+          if (room === 0) channel.destroy();
+        },
+        readInto: () => undefined,
+        onClosed: (cause) => user.onClosed(cause),
+      });
+    return channel;
+  }
+}
+
+/** Makes the batch in one turn, so that its calls leave in one write. */
+function callAll(client: Client<typeof verbs>, round: string): Promise<Told[]> {
+  return Promise.all(
+    batch.map((safety, index) => {
+      const name = `${round}/${index}`;
+      return toldOf(safety, name, client.call[safety](name));
+    }),
+  );
+}
+
+describe('While the server lives, a lost connection costs no call', () => {
+  let executions: Executions;
+  let server: Server;
+  let medium: DeafMedium;
+
+  async function start(isSlow: boolean): Promise<void> {
+    executions = new Executions();
+    const note = (name: string): string | Promise<string> => {
+      const output = executions.note(name);
+      return isSlow ? new Promise((resolve) => setImmediate(() => resolve(output))) : output;
+    };
+    const handlers = { read: note, idempotent: note, semi: note, once: note, mutate: note };
+    server = await serve(verbs, handlers, { listen: 'tcp://127.0.0.1:0' });
+    medium = new DeafMedium(server.urls[0] as string);
+  }
+
+  afterEach(async () => {
+    await server.close();
+  });
+
+  /** Runs the batch with channels that break; every call must succeed, and run no more than once. */
+  async function run(round: string, limits: readonly number[]): Promise<void> {
+    medium.limits = [...limits];
+    const client = connect(medium, verbs, {
+      random: () => 0,
+      reconnectBaseMs: 1,
+      reconnectCapMs: 1,
+    });
+    const told = await callAll(client, round);
+    await client.close();
+    for (const one of told) {
+      expect(one.error, `${round}: ${one.name}`).to.equal(undefined);
+      expectTruth(one, executions);
+      if (one.safety !== 'read') expect(executions.of(one.name), one.name).to.equal(1);
+    }
+  }
+
+  /** Bytes of the server's hello, and of all that the batch brings. */
+  async function measure(): Promise<{ helloBytes: number; allBytes: number }> {
+    const client = connect(medium, verbs, { random: () => 0 });
+    await client.ready();
+    const helloBytes = medium.heard;
+    await callAll(client, 'all');
+    const allBytes = medium.heard;
+    await client.close();
+    return { helloBytes, allBytes };
+  }
+
+  for (const isSlow of [false, true]) {
+    const kind = isSlow ? 'take a while' : 'answer at once';
+
+    it(`at any byte of the answers of handlers that ${kind}`, async function () {
+      this.timeout(60_000);
+      await start(isSlow);
+      const { helloBytes, allBytes } = await measure();
+      expect(allBytes).to.be.greaterThan(helloBytes + 100);
+      for (let limit = helloBytes; limit < allBytes; limit++) await run(`${limit}`, [limit]);
+    });
+
+    it(`also when the next one breaks in the middle of its hello or the answers that follow, with handlers that ${kind}`, async function () {
+      this.timeout(60_000);
+      await start(isSlow);
+      const { helloBytes, allBytes } = await measure();
+      const firsts = [helloBytes, helloBytes + 1, Math.floor((helloBytes + allBytes) / 2)];
+      for (const first of firsts) {
+        for (let second = 1; second < allBytes + 10; second += 3) {
+          await run(`${first} ${second}`, [first, second, allBytes - (second % 50)]);
+        }
+      }
+    });
+  }
+});
