@@ -154,7 +154,7 @@ export class Attempts {
       else if (decision.action === 'fail') {
         const why = `the connection was lost (${inWords(cause)}), ${decision.why}`;
         this.#calls.fail(call, 'ERR_HOLDFAST_LOST', why, decision.outcome, { cause });
-      } else link.attach(call);
+      } else this.#attach(call, link);
     }
     this.#calls.sendAgain(again);
   }
@@ -168,6 +168,13 @@ export class Attempts {
     if (verdict === 'never' && lostLink.server !== link.server) return 'forgotten';
     const isKept = call.row.safety === 'once' && call.firstServer === link.server;
     return verdict === 'forgotten' && isKept ? 'handed-over' : verdict;
+  }
+
+  /** The answer comes on this link; the time of one attempt begins anew. */
+  #attach(call: Call, link: ClientLink): void {
+    const { extras } = call;
+    link.attach(call);
+    extras?.attemptAlarm?.set(this.#options.clock.now() + extras.attemptTimeoutMs);
   }
 
   /** The time of one attempt is over: an ambiguous loss, although the link lives. */
