@@ -14,6 +14,7 @@ import type {
 import type { IdleLife } from '../retry/idle-life.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
+import { bothCauses } from './failures.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { ServerTable } from './verb-use.ts';
 
@@ -234,7 +235,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       idleLife.died(this.inFlight > 0 || this.#isVerifying ? this.#silenceMs : silentMs);
     }
     this.#isGone = true;
-    owner.onLost(this, this.#cause ?? cause);
+    owner.onLost(this, bothCauses(this.#cause, cause));
   }
 
   onHello(hello: ServerHello): void {
