@@ -36,6 +36,8 @@ export interface AttemptsOwner {
   sendAgain(calls: readonly Call[]): void;
   /** The call waits to hear its fate. */
   doubt(call: Call, link: ClientLink): void;
+  /** The calls that wait to hear their fate, oldest first. */
+  doubtful(): Call[];
   /** Its fate is known. */
   resolveDoubt(call: Call): void;
   onReplay(event: ReplayEvent): void;
@@ -144,19 +146,31 @@ export class Attempts {
   onVerdicts(link: ClientLink, verdicts: readonly Verdict[]): void {
     const again: Call[] = [];
     for (const [index, call] of link.asked.entries()) {
-      const { lostLink, lostCause: cause } = call;
-      // Settled meanwhile, or on a link that lives: its answer comes there.
-      if (lostLink === undefined) continue;
-      this.#calls.resolveDoubt(call);
-      const verdict = this.#evidenceOf(call, lostLink, link, verdicts[index] ?? 'forgotten');
-      const decision = this.#judged(call, lostLink, verdict, false, inWords(cause));
-      if (decision.action === 'send-again') again.push(call);
-      else if (decision.action === 'fail') {
-        const why = `the connection was lost (${inWords(cause)}), ${decision.why}`;
-        this.#calls.fail(call, 'ERR_HOLDFAST_LOST', why, decision.outcome, { cause });
-      } else this.#attach(call, link);
+      if (this.#onVerdict(call, link, verdicts[index] ?? 'forgotten')) again.push(call);
+    }
+    // There were more than one hello can ask for: nobody will tell.
+    for (const call of this.#calls.doubtful()) {
+      if (this.#onVerdict(call, link, 'forgotten')) again.push(call);
     }
     this.#calls.sendAgain(again);
+  }
+
+  /** True when the call must be sent again. */
+  #onVerdict(call: Call, link: ClientLink, verdict: Verdict): boolean {
+    const { lostLink, lostCause: cause } = call;
+    // Settled meanwhile, or on a link that lives: its answer comes there.
+    if (lostLink === undefined) return false;
+    this.#calls.resolveDoubt(call);
+    const evidence = this.#evidenceOf(call, lostLink, link, verdict);
+    const decision = this.#judged(call, lostLink, evidence, false, inWords(cause));
+    if (decision.action === 'send-again') return true;
+    if (decision.action === 'fail') {
+      const why = `the connection was lost (${inWords(cause)}), ${decision.why}`;
+      this.#calls.fail(call, 'ERR_HOLDFAST_LOST', why, decision.outcome, { cause });
+    } else {
+      this.#attach(call, link);
+    }
+    return false;
   }
 
   /**

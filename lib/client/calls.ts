@@ -175,6 +175,11 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.#owner.schedule();
   }
 
+  doubtful(): Call[] {
+    if (this.#doubtful === 0) return [];
+    return this.#table.filter(({ lostLink }) => lostLink !== undefined);
+  }
+
   /** The call's fate is known, or nobody waits for it any more. */
   resolveDoubt(call: Call): void {
     if (call.lostLink === undefined) return;

@@ -10,6 +10,7 @@ import {
 } from '../../lib/index.ts';
 import { Breaker } from '../support/breaker.ts';
 import { failureOf } from '../support/failure.ts';
+import { settled } from '../support/recorder.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
 /** An address whose server is another one from dial to dial, as behind a balancer. */
@@ -135,5 +136,139 @@ describe('A call in doubt, when another server process answers', () => {
     const { outcome, code } = await calls[0];
     expect([outcome, code]).to.deep.equal(['unknown', 'ERR_HOLDFAST_LOST']);
     await drained;
+  });
+});
+
+describe('A call in doubt, when the same server process answers', () => {
+  let one: Gated;
+  let client: Client<typeof verbs>;
+  let ready: number;
+
+  beforeEach(async () => {
+    one = await Gated.start();
+    client = connect(one.url, verbs, { random: () => 0, timeoutMs: 3_000 });
+    ready = 0;
+    client.on('state', ({ next }) => {
+      if (next === 'ready') ready++;
+    });
+    await client.ready();
+  });
+
+  afterEach(async () => {
+    client.destroy();
+    await client.closed;
+    await one.close();
+  });
+
+  /** Resolves when the client has lost its link. */
+  function lost(): Promise<void> {
+    return new Promise((resolve) => {
+      client.on('state', ({ next }) => {
+        if (next === 'idle') resolve();
+      });
+      one.breaker.last.reset();
+    });
+  }
+
+  async function resumed(): Promise<void> {
+    await lost();
+    await client.ready();
+  }
+
+  it('gets its answer after its link was lost twice while its handler ran', async () => {
+    const call = client.call.mutate('pay');
+    await one.begun(1);
+    await resumed();
+    await resumed();
+    expect(ready).to.equal(3);
+    one.open('pay');
+    expect(await call).to.equal('done pay');
+    expect(one.executions.of('pay')).to.equal(1);
+  });
+
+  it('gets its answer from the link that has the session, though replay is "never"', async () => {
+    const call = client.call.mutate('pay', { replay: 'never' });
+    await one.begun(1);
+    await lost();
+    one.open('pay');
+    expect(await call).to.equal('done pay');
+  });
+
+  it('is unknown when it is cancelled, and when the client is destroyed', async () => {
+    const cancel = new AbortController();
+    const cancelled = failureOf(client.call.mutate('one', { signal: cancel.signal }));
+    const destroyed = failureOf(client.call.mutate('two'));
+    await one.begun(2);
+    await lost();
+    cancel.abort();
+    expect((await cancelled).outcome).to.equal('unknown');
+    client.destroy();
+    const { code, outcome } = await destroyed;
+    expect([code, outcome]).to.deep.equal(['ERR_HOLDFAST_CLOSED', 'unknown']);
+  });
+
+  it('is waited for by close()', async () => {
+    const call = client.call.mutate('pay');
+    await one.begun(1);
+    await lost();
+    const closed = client.close();
+    one.open('pay');
+    expect(await call).to.equal('done pay');
+    await closed;
+  });
+
+  it('has the time of one attempt again on the link on which its answer will come', async () => {
+    const call = failureOf(client.call.mutate('pay', { attemptTimeoutMs: 300, timeoutMs: 8_000 }));
+    await one.begun(1);
+    await resumed();
+    const { code, outcome } = await call;
+    expect([code, outcome]).to.deep.equal(['ERR_HOLDFAST_ATTEMPT_TIMEOUT', 'unknown']);
+    await one.until(() => one.aborted.includes('pay'));
+  });
+
+  it('is cancelled at the server when it is given up on the link that it was resumed on', async () => {
+    const cancel = new AbortController();
+    const call = failureOf(client.call.mutate('pay', { signal: cancel.signal }));
+    await one.begun(1);
+    await resumed();
+    cancel.abort();
+    expect((await call).outcome).to.equal('unknown');
+    await one.until(() => one.aborted.includes('pay'));
+  });
+});
+
+describe('A call in doubt, when there is more to ask for than one hello carries', () => {
+  it('settles, with every other', async function () {
+    this.timeout(20_000);
+    /** What one hello can ask for, though the server takes more. */
+    const asked = 16_384;
+    const executions = new Executions();
+    let lose = (): void => {};
+    const lost = new Promise<void>((resolve) => {
+      lose = resolve;
+    });
+    let count = 0;
+    const note = (name: string): string => {
+      if (++count === asked) lose();
+      return executions.note(name);
+    };
+    const handlers = { read: note, idempotent: note, semi: note, once: note, mutate: note };
+    const server = await serve(verbs, handlers, { listen: 'tcp://127.0.0.1:0', maxCalls: 100_000 });
+    const breaker = await Breaker.before(server.urls[0] as string);
+    const client = connect(breaker.url, verbs, { random: () => 0, timeoutMs: 6_000 });
+    await client.ready();
+    // No answer gets through.
+    breaker.last.server.removeAllListeners('data').resume();
+    const calls = Array.from({ length: asked + 200 }, (_, index) => client.call.mutate(`${index}`));
+    const results = Promise.allSettled(calls);
+    await lost;
+    await settled(() => count);
+    breaker.last.reset();
+    const failed = (await results).filter(({ status }) => status === 'rejected');
+    expect(failed.slice(0, 1)).to.deep.equal([]);
+    expect(executions.total).to.equal(calls.length);
+    await client.close();
+    await server.close();
+    await breaker.close();
   });
 });

@@ -1,11 +1,13 @@
 import type { Protocol } from '../protocol.ts';
 import { HoldfastCallWriter } from './call-writer.ts';
 import { HoldfastClientWire } from './client-wire.ts';
+import { maxResumed } from './hello.ts';
 
 /** The native protocol, `holdfast/1`; PROTOCOL.md beside this file is its specification. */
 export const holdfastProtocol: Protocol = {
   name: 'holdfast/1',
-  maxInFlight: Number.POSITIVE_INFINITY,
+  // As many as one hello can ask for when the link is lost.
+  maxInFlight: maxResumed,
   callWriter: () => new HoldfastCallWriter(),
   clientWire: (sink, hello) => new HoldfastClientWire(sink, hello),
 };
