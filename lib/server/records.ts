@@ -76,7 +76,8 @@ export class Records {
     this.#buffers[slot] = frame.buffer;
     this.#starts[slot] = frame.start;
     this.#ends[slot] = frame.end;
-    this.#bodies[slot] = frame.body;
+    // A copy: the handler may go on using what it returned.
+    this.#bodies[slot] = frame.body === undefined ? undefined : Buffer.from(frame.body);
   }
 
   /** The call ran, at least in part, and there is no answer to keep. */

@@ -37,6 +37,13 @@ describe('Records', () => {
     expect(budget.bytes).to.equal(9);
   });
 
+  it('keep a body as it was when it came, though its owner goes on using it', () => {
+    const body = Buffer.from('as it was');
+    records.keep(7, frameOf('', body));
+    body.fill('x');
+    expect(textOf(records.frameOf(7))).to.equal('as it was');
+  });
+
   it('know of a number without an answer only that it was there', () => {
     records.forget(7);
     expect(records.fateOf(7)).to.equal('forgotten');
