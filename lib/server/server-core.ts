@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { MemoryCompletionStore } from '../completions/memory.ts';
 import { HoldfastError, type Outcome } from '../errors.ts';
 import type { Channel, Listener, Listening, Peer } from '../media/medium.ts';
-import { encodeServerHello } from '../protocols/holdfast/hello.ts';
+import { encodeServerHello, maxResumed } from '../protocols/holdfast/hello.ts';
 import { ReplyWriter } from '../protocols/holdfast/reply-writer.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { ServerHello } from '../protocols/protocol.ts';
@@ -69,8 +69,8 @@ export class ServerCore implements ServerLinkOwner {
     });
     const verbs = tableOf(Object.fromEntries(served.map(({ name, verb }) => [name, verb])));
     this.hello = { server: randomUUID(), maxFrameBytes, maxCalls, verbs };
-    // A table that does not fit is found now and not by the first client.
-    encodeServerHello(this.hello);
+    // A table that does not fit is found now and not by the first client that asks for much.
+    encodeServerHello({ ...this.hello, verdicts: new Array(maxResumed).fill('forgotten') });
     const store = new MemoryCompletionStore(clock, { maxRecords });
     this.#dispatch = new Dispatch(served, options, store, listener);
   }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { type Server, type ServerOptions, serve } from '../../lib/index.ts';
+import { defineVerbs, mutate, type Server, type ServerOptions, serve } from '../../lib/index.ts';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
+import { failureOf } from '../support/failure.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import {
   call,
@@ -93,6 +94,16 @@ describe("A server's memory of a session", () => {
     expect(second.verdicts).to.deep.equal(['forgotten']);
     const third = await joined([5, 6]);
     expect(third.verdicts).to.deep.equal(['forgotten', 'never']);
+  });
+
+  it('takes no table that leaves no room for verdicts in its hello', async () => {
+    await start();
+    const names = Array.from({ length: 4_096 }, (_, index) => `verb${index}`.padEnd(51, '.'));
+    const table = defineVerbs(Object.fromEntries(names.map((name) => [name, mutate()])));
+    const handlers = Object.fromEntries(names.map((name) => [name, () => undefined]));
+    const served = serve(table, handlers, { listen: 'tcp://127.0.0.1:0' });
+    const { code } = await failureOf(served.then((other) => other.close()));
+    expect(code).to.equal('ERR_HOLDFAST_REGISTRY');
   });
 
   it('lets handlers go on for resumeGraceMs, and cancels them then', async () => {
