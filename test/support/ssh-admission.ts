@@ -16,6 +16,8 @@ export interface Admission {
   readonly questions?: readonly { readonly text: string; readonly answer: string }[];
   /** After a right key, a password too. */
   readonly both?: boolean;
+  /** Passwords must be changed first. */
+  readonly mustChange?: boolean;
 }
 
 /** Decides one try to authenticate. */
@@ -24,7 +26,9 @@ export function admit(context: AuthContext, admission: Admission): void {
   if (!methods.includes(context.method)) context.reject([...methods]);
   else if (context.method === 'publickey') admitKey(context, admission);
   else if (context.method === 'keyboard-interactive') ask(context, admission);
-  else if (context.method === 'password' && context.password !== password) {
+  else if (context.method === 'password' && admission.mustChange) {
+    context.requestChange('Your password has expired', () => {});
+  } else if (context.method === 'password' && context.password !== password) {
     context.reject([...methods]);
   } else context.accept();
 }

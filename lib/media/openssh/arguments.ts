@@ -61,8 +61,8 @@ export function findUserSettings(settings: OpensshSettings): Promise<UserSetting
 export function parseUserSettings(text: string): UserSettings {
   const values = new Map<string, string>();
   for (const line of text.split('\n')) {
-    const [, name, value] = /^(\S+) (.*)$/.exec(line) ?? [];
-    if (name !== undefined && value !== undefined) values.set(name, value.trim());
+    const [, name, value] = /^(\S+) (.*)$/.exec(line.trimEnd()) ?? [];
+    if (name !== undefined && value !== undefined) values.set(name, value);
   }
   const isSet = (name: string): boolean => !['', '0', 'none'].includes(values.get(name) ?? '');
   return {

@@ -29,7 +29,6 @@ export class Authentication {
   readonly #agentStreams = new Set<Duplex>();
   #offered: readonly string[] | undefined;
   #hasAsked = false;
-  #hasEnded = false;
   /** Called when the application does not answer the server's questions. */
   onFailed: (error: HoldfastError) => void = () => {};
 
@@ -66,7 +65,6 @@ export class Authentication {
       return { type: 'none', username: this.#user };
     }
     this.#offered = offered ?? undefined;
-    if (this.#hasEnded) return false;
     const at = this.#ways.findIndex(({ type }) => isOffered(type, offered));
     const way = at < 0 ? undefined : this.#ways.splice(at, 1)[0];
     if (way === undefined) return false;
@@ -90,7 +88,6 @@ export class Authentication {
 
   /** Nothing is asked any more: an agent that does not answer is left. */
   end(): void {
-    this.#hasEnded = true;
     for (const stream of this.#agentStreams) stream.destroy();
   }
 

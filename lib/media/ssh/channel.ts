@@ -44,6 +44,7 @@ export class SshChannel implements Channel {
   #hasEnded = false;
   /** The connection ended under the open channel. */
   #isLost = false;
+  #isConnectionClosed = false;
   #isClosing = false;
   #isDestroyed = false;
   #isClosed = false;
@@ -68,6 +69,7 @@ export class SshChannel implements Channel {
     };
     // ssh2 ends the channel behind what has come; nobody waits for that who destroyed it.
     connection.onClosed = () => {
+      this.#isConnectionClosed = true;
       if (this.#isDestroyed) this.#finish();
     };
     channel.on('error', (error: Error) => connection.destroy(error));
@@ -160,6 +162,8 @@ export class SshChannel implements Channel {
     this.#isClosing = true;
     this.#isDestroyed = true;
     this.#connection.destroy();
+    // Who paused was not told of the end; no more events come.
+    if (this.#isConnectionClosed) setImmediate(() => this.#finish());
   }
 
   #report(possibly: boolean): void {

@@ -190,9 +190,11 @@ describe('Authentication over ssh', () => {
 
     it('gives up on one that does not answer, and leaves nothing open', async () => {
       const agent = await startAgent(undefined);
-      const error = await dialFailure(server, { agent, readyTimeoutMs: 100 });
+      server.admission = { methods: ['publickey', 'password'], keys: [key], password: 'p' };
+      const error = await dialFailure(server, { agent, password: 'p', readyTimeoutMs: 100 });
       expect(error).to.include({ code: 'ERR_HOLDFAST_DIAL', final: false });
       expect(error.message).to.include('did not get through authentication within 100 ms');
+      expect(server.tried).to.deep.equal(['none']);
     });
 
     it('looks for keys in the user’s folder when nothing is given', async () => {
@@ -227,6 +229,13 @@ describe('Authentication over ssh', () => {
       expect(error).to.include({ code: 'ERR_HOLDFAST_DIAL', final: true });
       expect(error.message).to.include('tried password; the server takes password');
       expect(JSON.stringify({ ...error, message: error.message })).to.not.include('hunter2');
+    });
+
+    it('fails for good when it must be changed first', async () => {
+      server.admission = { methods: ['password'], mustChange: true };
+      const error = await dialFailure(server, { password: 'old' });
+      expect(error).to.include({ code: 'ERR_HOLDFAST_DIAL', final: true });
+      expect(error.message).to.include('wants the password to be changed first');
     });
 
     it('answers the only question of a server that asks for it that way', async () => {

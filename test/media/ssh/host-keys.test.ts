@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Connection } from 'ssh2';
+import { loadHostKeys } from '../../../lib/media/ssh/host-keys.ts';
 import { Recorder } from '../../support/recorder.ts';
 import { dial, dialFailure } from '../../support/ssh-client.ts';
 import { type KeyPair, makeKey } from '../../support/ssh-keys.ts';
@@ -80,6 +81,22 @@ describe('Host keys over ssh', () => {
       channel.destroy();
       await user.closed;
     });
+  });
+
+  it('must stay the same as long as the connection lasts, even if both are known', async () => {
+    const text = `${name} ${keys.ed25519.public}\n${name} ${other.public}\n`;
+    const source = { text, files: [], unknownHost: 'refuse' } as const;
+    for (const [first, second] of [
+      [keys.ed25519, other],
+      [other, keys.ed25519],
+    ] as const) {
+      const hostKeys = await loadHostKeys(source, '127.0.0.1', server.port);
+      expect(hostKeys.check(first.blob)).to.equal(undefined);
+      expect(hostKeys.check(first.blob)).to.equal(undefined);
+      const error = hostKeys.check(second.blob);
+      expect(error?.message).to.include('is another one than it was a moment ago');
+      expect(error?.final).to.equal(true);
+    }
   });
 
   it('of an unknown host are refused for good, with the line to add and the fingerprint', async () => {

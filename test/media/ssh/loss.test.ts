@@ -186,12 +186,12 @@ describe('An ssh connection that is lost', () => {
   }
 
   it('is not taken for dead as long as the server answers the keepalive', async () => {
-    const client = open({ keepaliveMs: 5, keepaliveCount: 100 });
+    const client = open({ keepaliveMs: 5, keepaliveCount: 20 });
     await client.ready();
     const line = breaker.last;
     const passed = line.passed;
-    // Ten questions and more, each with an answer.
-    while (line.passed < passed + 1_000) await once(line.client, 'data');
+    // More questions than may go without an answer.
+    while (line.passed < passed + 4_000) await once(line.client, 'data');
     expect(breaker.lines).to.have.length(1);
     await client.call.mutate('still the first');
     expect(breaker.lines).to.have.length(1);
@@ -243,6 +243,30 @@ describe('An ssh connection that is lost', () => {
       expect(reports.at(-1), how).to.equal(false);
       expect(reports.indexOf(false)).to.equal(reports.length - 1);
       expect(closingsAtReport).to.equal(0);
+    }
+  });
+
+  it('is told also to who had paused it, when it is destroyed or goes on', async () => {
+    const port = Number(new URL(breaker.url).port);
+    const knownHosts = ssh2Server.knownHosts(port);
+    for (const how of ['destroy', 'resume'] as const) {
+      const channel = await ssh(optionsFor(ssh2Server, { port, knownHosts })).dial(
+        new AbortController().signal,
+      );
+      const user = new Recorder(channel);
+      channel.write([Buffer.from('before')], () => {});
+      await user.take(6);
+      channel.pause();
+      breaker.last.reset();
+      while (!channel.dead) await new Promise((resolve) => setImmediate(resolve));
+      await settled(() => user.closings);
+      expect(user.closings).to.equal(0);
+      channel[how]();
+      const cause = await user.closed;
+      if (how === 'resume') expect(cause?.message).to.match(/was lost: read ECONNRESET$/);
+      else expect(cause).to.equal(undefined);
+      await settled(() => user.closings);
+      expect(user.closings).to.equal(1);
     }
   });
 
