@@ -37,6 +37,13 @@ const firstCapacity = 16;
 /** Most answers that one session keeps; beyond, the oldest are forgotten. */
 const maxCapacity = 65_536;
 
+/** Tables of up to so many slots are every session's due; what a larger one takes is counted. */
+const freeCapacity = 64;
+const slotBytes = 48;
+
+/** A table of more slots is given back as soon as it is empty. */
+const lastingCapacity = 1_024;
+
 /**
  * The answers of one session that its client has not acknowledged, by the calls' numbers. A number's
  * slot is the number modulo the table's size, as at the client. What is forgotten never looks new:
@@ -66,6 +73,11 @@ export class Records {
 
   get isEmpty(): boolean {
     return this.#size === 0;
+  }
+
+  /** What the table itself takes of the budget, beside the answers in it. */
+  get tableBytes(): number {
+    return countedBytes(this.#mask + 1);
   }
 
   /** Keeps an answer; when there is no room for it, it is noted as forgotten. */
@@ -120,17 +132,19 @@ export class Records {
       for (let slot = 0; slot <= this.#mask; slot++) {
         if ((this.#numbers[slot] as number) < number) this.#release(slot);
       }
-      return;
+    } else {
+      for (let settled = first; settled < number; settled++) {
+        const slot = settled & this.#mask;
+        if (this.#numbers[slot] === settled) this.#release(slot);
+      }
     }
-    for (let settled = first; settled < number; settled++) {
-      const slot = settled & this.#mask;
-      if (this.#numbers[slot] === settled) this.#release(slot);
-    }
+    if (this.#size === 0 && this.#mask >= lastingCapacity) this.#reset();
   }
 
   /** The session is over. */
   clear(): void {
     for (let slot = 0; slot <= this.#mask; slot++) this.#release(slot);
+    this.#reset();
   }
 
   /** Takes the number's slot for it; -1 when the number was acknowledged meanwhile. */
@@ -140,7 +154,7 @@ export class Records {
       const slot = number & this.#mask;
       const holder = this.#numbers[slot] as number;
       if (holder !== 0 && holder !== number) {
-        if (this.#mask + 1 < maxCapacity) {
+        if (this.#mayGrow()) {
           this.#grow();
           continue;
         }
@@ -169,6 +183,23 @@ export class Records {
     return { buffer, start, end: this.#ends[slot] as number, body: this.#bodies[slot] };
   }
 
+  /** Takes from the budget what the next size of the table needs. */
+  #mayGrow(): boolean {
+    const capacity = this.#mask + 1;
+    if (capacity >= maxCapacity) return false;
+    return this.#budget.take(countedBytes(capacity * 2) - this.tableBytes);
+  }
+
+  #reset(): void {
+    this.#budget.giveBack(this.tableBytes);
+    this.#mask = 0;
+    this.#numbers = [0];
+    this.#buffers = [undefined];
+    this.#starts = [0];
+    this.#ends = [0];
+    this.#bodies = [undefined];
+  }
+
   #grow(): void {
     const capacity = Math.max(firstCapacity, (this.#mask + 1) * 2);
     const [numbers, buffers, starts, ends, bodies] = [
@@ -195,6 +226,10 @@ export class Records {
       this.#bodies[slot] = bodies[old];
     }
   }
+}
+
+function countedBytes(capacity: number): number {
+  return capacity > freeCapacity ? capacity * slotBytes : 0;
 }
 
 function bytesOf({ start, end, body }: RecordedFrame): number {

@@ -100,8 +100,10 @@ describe('Records', () => {
 
   it('keep no more than so many, and call nothing new that had to go', () => {
     const more = 100;
+    budget = new RecordBudget(10_000_000);
+    records = new Records(budget);
     for (let number = 1; number <= maxKept + more; number++) records.keep(number, frameOf('1'));
-    expect(budget.bytes).to.equal(maxKept);
+    expect(budget.bytes - records.tableBytes).to.equal(maxKept);
     expect([1, more, more + 1].map((number) => records.fateOf(number))).to.deep.equal([
       'forgotten',
       'forgotten',
@@ -112,6 +114,22 @@ describe('Records', () => {
     expect(records.fateOf(more)).to.equal('forgotten');
     expect(records.fateOf(more + maxKept)).to.equal('done');
     expect(records.fateOf(maxKept + more + 1)).to.equal('never');
+  });
+
+  it('do not let numbers that are far apart take more memory than the budget has', () => {
+    budget = new RecordBudget(100_000);
+    const sessions = Array.from({ length: 20 }, () => new Records(budget));
+    for (const session of sessions) {
+      session.keep(1, frameOf('1'));
+      session.keep(1 + maxKept / 2, frameOf('2'));
+      expect(session.fateOf(1 + maxKept / 2)).to.equal('done');
+      expect(session.fateOf(1)).to.be.oneOf(['done', 'forgotten']);
+    }
+    expect(budget.bytes).to.be.at.most(100_000);
+    for (const session of sessions) session.acknowledge(maxKept);
+    expect(sessions.reduce((sum, { tableBytes }) => sum + tableBytes, 0)).to.equal(budget.bytes);
+    for (const session of sessions) session.clear();
+    expect(budget.bytes).to.equal(0);
   });
 
   it('share one budget, and take what another gave back', () => {
@@ -152,7 +170,7 @@ describe('Records', () => {
         expect(fate, `${asked}`).to.equal(model.fateOf(asked));
         if (fate === 'done') expect(textOf(records.frameOf(asked))).to.equal(model.textOf(asked));
       }
-      expect(budget.bytes).to.equal(model.bytes);
+      expect(budget.bytes - records.tableBytes).to.equal(model.bytes);
       expect(records.isEmpty).to.equal(model.isEmpty);
       records.clear();
       expect([records.isEmpty, budget.bytes]).to.deep.equal([true, 0]);
