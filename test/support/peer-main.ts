@@ -6,12 +6,19 @@ import { Breaker } from './breaker.ts';
 import type { FromPeer, ToPeer } from './peer-process.ts';
 import { Executions, verbs } from './verbs.ts';
 
-/** A server in a process of its own, behind breakers that end connections when they are told. */
+/**
+ * A server in a process of its own, behind breakers that end connections when they are told:
+ * `peer-main [HOST [ssh | URL]]`, with an SSH server or another address to listen at.
+ */
 const [host = '127.0.0.1', more] = process.argv.slice(2);
 const executions = new Executions();
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
 const server = await serve(verbs, executions.handlers(), {
-  listen: [`tcp://${host}:0`, `unix:${join(folder, 'socket')}`],
+  listen: [
+    `tcp://${host}:0`,
+    `unix:${join(folder, 'socket')}`,
+    ...(more === undefined || more === 'ssh' ? [] : [more]),
+  ],
 });
 const breakers = await Promise.all(server.urls.map((url) => Breaker.before(url)));
 const urls = breakers.map(({ url }) => url);

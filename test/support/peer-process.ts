@@ -24,11 +24,13 @@ export interface PeerOptions {
   readonly host?: string;
   /** With an SSH server too. */
   readonly hasSsh?: boolean;
+  /** Or with another address that it listens at. */
+  readonly listen?: string;
 }
 
 /** A server in another process, which goes on when our event loop is blocked. */
 export class PeerProcess {
-  /** Its TCP and its Unix address, and that through SSH if there is one. */
+  /** Its TCP and its Unix address, and the third if there is one, as TCP or through SSH. */
   readonly urls: readonly string[];
   readonly #child: ChildProcess;
 
@@ -38,9 +40,10 @@ export class PeerProcess {
   }
 
   static async start(options: PeerOptions = {}): Promise<PeerProcess> {
-    const { wrapper = [], host = '127.0.0.1', hasSsh = false } = options;
+    const { wrapper = [], host = '127.0.0.1', hasSsh = false, listen } = options;
+    const more = hasSsh ? 'ssh' : listen;
     const main = fileURLToPath(new URL('./peer-main.ts', import.meta.url));
-    const child = forkIn(wrapper, main, hasSsh ? [host, 'ssh'] : [host]);
+    const child = forkIn(wrapper, main, more === undefined ? [host] : [host, more]);
     const [message] = (await once(child, 'message')) as [FromPeer];
     if (message.kind !== 'urls') throw new Error('The peer must say its addresses first');
     return new PeerProcess(child, message.urls);

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Listener, serve } from '../../lib/index.ts';
 import { stdio } from '../../lib/media/stdio.ts';
 import { verbs } from './verbs.ts';
@@ -6,14 +6,19 @@ import { verbs } from './verbs.ts';
 /**
  * A program on its own stdin and stdout: `stdio-main LOG [WAY]`. It serves, and notes what it
  * executes in the file LOG; the first word of an input says what the handler does: see {@link words}.
+ * When it ends by itself it leaves its exit code in the file LOG.end.
  */
 const [log, way = 'plain'] = process.argv.slice(2) as [string, string?];
 
 const words: Readonly<Record<string, (rest: string) => unknown>> = {
-  /** Never answers. */
-  hang: () => new Promise(() => {}),
+  /** Answers only when it was begun before, by a process that is gone. */
+  stall: (rest) => (timesBegun(`stall ${rest}`) > 1 ? undefined : new Promise(() => {})),
   /** Ends the process at once. */
   exit: (rest) => process.exit(Number(rest)),
+  /** Ends the process as soon as there is nothing else to do. */
+  'exit-soon': (rest) => {
+    setTimeout(() => process.exit(Number(rest)), 10);
+  },
   /** Prints where its frames go. */
   print: (rest) => {
     console.log(rest);
@@ -28,6 +33,12 @@ const words: Readonly<Record<string, (rest: string) => unknown>> = {
       .listen(() => {})
       .then(String, ({ code, message }) => `${code} ${message}`),
 };
+
+function timesBegun(input: string): number {
+  return readFileSync(log, 'utf8')
+    .split('\n')
+    .filter((line) => line === input).length;
+}
 
 async function handle(input: string): Promise<string> {
   appendFileSync(log, `${input}\n`);
@@ -51,6 +62,12 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
     };
     return start(stdio({ onEnd }));
   },
+  /** Does not listen to the end of its stdin. */
+  stubborn: () => {
+    setInterval(() => {}, 60_000);
+    process.on('SIGTERM', () => process.exit(15));
+    return start('stdio:');
+  },
   /** No server: says much, closes, and exits as soon as it is told that the channel is closed. */
   flush: () =>
     stdio().listen((channel) => {
@@ -59,4 +76,5 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
       channel.close();
     }),
 };
+process.on('exit', (code) => writeFileSync(`${log}.end`, String(code)));
 await ways[way]?.();
