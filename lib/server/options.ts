@@ -21,11 +21,11 @@ export interface ServerOptions {
   readonly authenticate?: Authenticate;
   /** Largest message, in bytes, in both directions. */
   readonly maxFrameBytes?: number;
-  /** Most calls that one connection may have in flight; more are refused. */
+  /** Most calls of one client, on whatever connection, that may run at a time; more are refused. */
   readonly maxCalls?: number;
   /** Most connections at a time; more are told so and closed. */
   readonly maxConnections?: number;
-  /** Most bytes of inputs that one connection may have in handlers; calls beyond are refused. */
+  /** Most bytes of inputs that one client may have in handlers; calls beyond are refused. */
   readonly maxIncomingBytes?: number;
   /**
    * So many bytes of replies wait for a slow reader: nothing more is read from it. It is cut off when
