@@ -10,7 +10,7 @@ import type { Channel, ChannelUser, Peer } from './medium.ts';
 /** Between the end of its output and its exit, whichever is first, a program has so much silence. */
 const exitWaitMs = 250;
 
-/** When it has exited, what is left of its stderr comes within so much silence, or never. */
+/** When it has exited, what is left of its stderr comes within this time, or never. */
 const stderrWaitMs = 50;
 
 /** How a program is treated; all durations in milliseconds. */
@@ -53,7 +53,7 @@ export class ChildChannel implements Channel {
   #user: ChannelUser | undefined;
   #exit: Pick<ChildEnd, 'code' | 'signal'> | undefined;
   #readBytes = 0;
-  #stderrBytes = 0;
+  #isHeld = false;
   #isTelling = false;
   #isDead = false;
   #isClosing = false;
@@ -89,7 +89,6 @@ export class ChildChannel implements Channel {
       output.on('close', () => this.#onSign());
     }
     child.stderr.on('data', (chunk: Buffer) => {
-      this.#stderrBytes += chunk.length;
       stderr.add(chunk);
       manners.onStderr?.(chunk);
     });
@@ -98,8 +97,8 @@ export class ChildChannel implements Channel {
       if (this.#isClosed) child.stderr.destroy();
       else this.#onSign();
     });
-    child.unref();
-    for (const pipe of [child.stdin, child.stdout, child.stderr]) socketOf(pipe).unref();
+    (child.stdin as Stream as Socket).unref();
+    this.unref();
   }
 
   get dead(): boolean {
@@ -154,11 +153,13 @@ export class ChildChannel implements Channel {
   }
 
   ref(): void {
-    socketOf(this.#child.stdout).ref();
+    this.#isHeld = true;
+    this.#hold();
   }
 
   unref(): void {
-    socketOf(this.#child.stdout).unref();
+    this.#isHeld = false;
+    this.#hold();
   }
 
   close(): void {
@@ -191,9 +192,22 @@ export class ChildChannel implements Channel {
     return hasEnded(this.#child.stdout);
   }
 
+  /** At most one thing keeps the process alive: that of which news comes next. */
+  #hold(): void {
+    const child = this.#child;
+    const [stdout, stderr] = [child.stdout, child.stderr] as Stream[] as [Socket, Socket];
+    const next = this.#exit === undefined ? child : stderr;
+    const awaited = this.#hasEnded ? next : stdout;
+    for (const one of [stdout, stderr, child]) {
+      if (this.#isHeld && one === awaited) one.ref();
+      else one.unref();
+    }
+  }
+
   /** One of the signs of the end; what else there is to know comes soon, or never. */
   #onSign(): void {
     if (this.#isClosed) return;
+    this.#hold();
     if (this.#exit !== undefined && this.#hasEnded) {
       if (hasEnded(this.#child.stderr)) this.#finish();
       else this.#expectEnd(stderrWaitMs);
@@ -223,13 +237,14 @@ export class ChildChannel implements Channel {
   }
 
   #currentProgress(): number {
-    return this.#readBytes + this.#stderrBytes - this.#child.stdin.writableLength;
+    return this.#readBytes - this.#child.stdin.writableLength;
   }
 
   #finish(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#isDead = true;
+    this.unref();
     this.#alarm.clear();
     this.#cause = this.#whyClosed();
     this.#child.stdin.destroy();
@@ -257,11 +272,6 @@ export class ChildChannel implements Channel {
 
 function hasEnded(output: Readable): boolean {
   return output.readableEnded || output.destroyed;
-}
-
-/** Node's types do not tell that the pipes of a child are sockets. */
-function socketOf(pipe: Stream): Socket {
-  return pipe as Socket;
 }
 
 function saidOnStderr({ suffix }: LastLines): HoldfastError {

@@ -176,6 +176,17 @@ describe('A program behind a pipe that dies', () => {
     });
   });
 
+  it('is waited for by a client that closes, though nothing else keeps that alive', async () => {
+    const args = [middle.path, 'close', server.path, log];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = once(child, 'exit');
+    let text = '';
+    for await (const chunk of child.stdout) text += String(chunk);
+    expect(await exited).to.deep.equal([0, null]);
+    expect(text).to.match(/^\d+\nclosed\n$/);
+    expect(readFileSync(`${log}.end`, 'utf8')).to.equal('0');
+  });
+
   describe('or whose client dies', () => {
     /** Starts a client in a process of its own; resolves when it has made its call. */
     async function startMiddle(what: 'stay' | 'leave', way: string): Promise<() => Promise<void>> {
