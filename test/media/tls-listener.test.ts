@@ -1,8 +1,9 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
 import nodeTls, { type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { connect, type Peer, read, serve } from '../../lib/index.ts';
+import { Handshakes } from '../../lib/media/tls/handshakes.ts';
 import { type TlsOptions, tls } from '../../lib/media/tls.ts';
 import { expectFailure } from '../support/failing.ts';
 import { Recorder } from '../support/recorder.ts';
@@ -83,7 +84,25 @@ describe('A TLS listener', () => {
     await closed;
   });
 
-  it('asks for the certificate of a client by name where one is served (SNI)', async () => {
+  it('bounds the handshakes that are under way', () => {
+    const handshakes = new Handshakes();
+    const sockets = Array.from({ length: 1_002 }, (_, remotePort) => new FakeSocket(remotePort));
+    const [first, second, ...others] = sockets as [FakeSocket, FakeSocket, ...FakeSocket[]];
+    const add = (socket: FakeSocket): void => handshakes.add(socket as unknown as net.Socket);
+    sockets.forEach(add);
+    expect(sockets.filter(({ isDestroyed }) => isDestroyed)).to.deep.equal(sockets.slice(1_000));
+    // One that ends and one that is through make room for two.
+    first.emit('close');
+    handshakes.handOver(second as unknown as net.Socket);
+    const late = [2_000, 2_001, 2_002].map((port) => new FakeSocket(port));
+    late.forEach(add);
+    expect(late.map(({ isDestroyed }) => isDestroyed)).to.deep.equal([false, false, true]);
+    handshakes.destroyAll();
+    expect([first, second].some(({ isDestroyed }) => isDestroyed)).to.equal(false);
+    expect([...others, ...late].every(({ isDestroyed }) => isDestroyed)).to.equal(true);
+  });
+
+  it('is asked for by name where there is one (SNI)', async () => {
     const server = nodeTls.createServer({ ...serverIdentity, ALPNProtocols: ['holdfast/1'] });
     const port = await bench.startForeign(server);
     const names: string[] = [];
@@ -159,3 +178,19 @@ describe('A TLS listener', () => {
     });
   });
 });
+
+/** As much of a socket as is looked at. */
+class FakeSocket extends EventEmitter {
+  readonly remoteAddress = '127.0.0.1';
+  readonly remotePort: number;
+  isDestroyed = false;
+
+  constructor(remotePort: number) {
+    super();
+    this.remotePort = remotePort;
+  }
+
+  destroy(): void {
+    this.isDestroyed = true;
+  }
+}

@@ -68,6 +68,16 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
     process.on('SIGTERM', () => process.exit(15));
     return start('stdio:');
   },
+  /** No server: gives back what comes, a piece at a time, and reads nothing meanwhile. */
+  echo: () =>
+    stdio().listen((channel) => {
+      const onBytes = (chunk: Buffer): void => {
+        channel.pause();
+        channel.write([chunk, Buffer.of()], () => setImmediate(() => channel.resume()));
+      };
+      channel.start({ onBytes, onClosed: () => {} });
+      channel.ref();
+    }),
   /** No server: says much, closes, and exits as soon as it is told that the channel is closed. */
   flush: () =>
     stdio().listen((channel) => {
