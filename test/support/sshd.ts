@@ -81,7 +81,13 @@ export class Sshd {
   /** Kills them at once. */
   killSessions(): number {
     const pids = this.sessions();
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    for (const pid of pids) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself since it was listed.
+      }
+    }
     return pids.length;
   }
 
