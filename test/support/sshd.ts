@@ -1,13 +1,16 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { find } from './programs.ts';
 
-/** A folder that sshd wants when root starts it; the system's own start makes it. */
+/**
+ * A folder that sshd wants when root starts it; the system's own start makes it. It stays, empty as
+ * it is: another sshd may need it by now.
+ */
 const privsepFolder = '/run/sshd';
 
 /** A real sshd on a loopback port of its own, with keys and a configuration of its own. */
@@ -16,7 +19,6 @@ export class Sshd {
   readonly port: number;
   readonly user: string = userInfo().username;
   #child: ChildProcess | undefined;
-  #hasMadePrivsepFolder = false;
 
   private constructor(folder: string, port: number) {
     this.folder = folder;
@@ -44,10 +46,7 @@ export class Sshd {
 
   /** Starts to listen; again after {@link leave}. */
   async listen(): Promise<void> {
-    if (userInfo().uid === 0 && !existsSync(privsepFolder)) {
-      mkdirSync(privsepFolder, { mode: 0o755 });
-      this.#hasMadePrivsepFolder = true;
-    }
+    if (userInfo().uid === 0) mkdirSync(privsepFolder, { recursive: true, mode: 0o755 });
     const child = spawn(
       find('sshd') ?? 'sshd',
       ['-D', '-f', this.path('sshd_config'), '-E', this.path('log')],
@@ -94,7 +93,6 @@ export class Sshd {
   async stop(): Promise<void> {
     this.killSessions();
     await this.leave();
-    if (this.#hasMadePrivsepFolder) rmdirSync(privsepFolder);
     await rm(this.folder, { recursive: true });
   }
 
