@@ -29,8 +29,6 @@ const noCommonVersion = 'it speaks no version of TLS that is accepted here (1.2 
 const handshakeFaults: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: notTls,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: notTls,
-  ERR_SSL_UNEXPECTED_MESSAGE: notTls,
-  ERR_SSL_HTTP_REQUEST: notTls,
   ERR_SSL_UNSUPPORTED_PROTOCOL: noCommonVersion,
   ERR_SSL_NO_PROTOCOLS_AVAILABLE: noCommonVersion,
 };
