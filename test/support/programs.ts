@@ -8,6 +8,8 @@ const packages: Readonly<Record<string, string>> = {
   'ssh-keygen': 'openssh-client',
   ip: 'iproute2',
   nft: 'nftables',
+  ps: 'procps',
+  socat: 'socat',
   'redis-server': 'redis-server',
 };
 

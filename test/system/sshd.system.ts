@@ -1,8 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import {
   type Client,
@@ -10,30 +8,18 @@ import {
   connect,
   type Medium,
   type Server,
-  type StateEvent,
   serve,
 } from '../../lib/index.ts';
 import { openssh } from '../../lib/media/openssh.ts';
-import { type SshTarget, ssh } from '../../lib/media/ssh.ts';
+import { ssh } from '../../lib/media/ssh.ts';
+import { type Compiled, compile } from '../support/compiled.ts';
 import { failureOf } from '../support/failure.ts';
+import { lostLink } from '../support/lost-link.ts';
 import { needPrograms } from '../support/programs.ts';
+import { type Place, type SshMedium, sshMedia, sshMedium } from '../support/ssh-scene.ts';
 import { Sshd } from '../support/sshd.ts';
-import { expectTruth, toldOf } from '../support/truth.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
-const joiner = fileURLToPath(new URL('../support/join-socket.mjs', import.meta.url));
-
-/** What a scene may change. */
-interface Place {
-  readonly key?: 'user' | 'stranger';
-  readonly knownHosts?: string;
-  readonly command?: string;
-  readonly keepaliveMs?: number;
-  /** More lines of the configuration of the system's ssh. */
-  readonly config?: string;
-}
-
-const media = ['ssh', 'ssh+unix', 'ssh+tcp', 'openssh'] as const;
 const classes = ['read', 'once', 'mutate'] as const;
 
 describe('Through a real sshd', () => {
@@ -41,26 +27,21 @@ describe('Through a real sshd', () => {
   let server: Server;
   let executions: Executions;
   let clients: Client<typeof verbs>[];
-  /** Called when a handler begins; its reply waits for what is returned. */
-  let onExecution: (name: string) => unknown;
+  let cli: Compiled;
 
-  before(function () {
-    needPrograms(this, 'sshd', 'ssh', 'ssh-keygen');
+  before(async function () {
+    needPrograms(this, 'sshd', 'ssh', 'ssh-keygen', 'ps');
+    cli = await compile('../../lib/cli/main.ts');
   });
+
+  after(() => cli?.remove());
 
   beforeEach(async () => {
     sshd = await Sshd.start();
     executions = new Executions();
     clients = [];
-    onExecution = () => {};
-    const run = async (name: string): Promise<string> => {
-      const reply = executions.note(name);
-      await onExecution(name);
-      return reply;
-    };
-    const handlers = { read: run, idempotent: run, semi: run, once: run, mutate: run };
     const listen = [`unix:${sshd.path('socket')}`, 'tcp://127.0.0.1:0'];
-    server = await serve(verbs, handlers, { listen });
+    server = await serve(verbs, executions.handlers(), { listen });
   });
 
   afterEach(async () => {
@@ -70,42 +51,11 @@ describe('Through a real sshd', () => {
     await sshd.stop();
   });
 
-  async function mediumFor(name: (typeof media)[number], place: Place = {}): Promise<Medium> {
-    const { key = 'user', knownHosts = await sshd.knownHosts(), keepaliveMs } = place;
-    const command = place.command ?? `'${process.execPath}' '${joiner}' '${sshd.path('socket')}'`;
-    const file = sshd.path('known_hosts');
-    await writeFile(file, knownHosts);
-    const keepalive = keepaliveMs === undefined ? {} : { keepaliveMs, keepaliveCount: 1 };
-    const common = { host: '127.0.0.1', port: sshd.port, user: sshd.user, ...keepalive };
-    if (name === 'openssh') {
-      const configFile = sshd.path('ssh_config');
-      await writeFile(configFile, sshConfig(place, key));
-      return openssh({ ...common, command, configFile });
-    }
+  function mediumFor(name: SshMedium, place: Place = {}): Promise<Medium> {
+    const socket = sshd.path('socket');
+    const command = `'${process.execPath}' '${cli.path}' bridge unix:${socket}`;
     const { port } = new URL(server.urls[1] as string);
-    const targets: Readonly<Record<string, SshTarget>> = {
-      'ssh+unix': { path: sshd.path('socket') },
-      'ssh+tcp': { host: '127.0.0.1', port: Number(port) },
-    };
-    const forwardTo = targets[name];
-    const options = {
-      ...common,
-      privateKeyFile: sshd.path(key),
-      knownHostsFiles: file,
-    };
-    return ssh(forwardTo === undefined ? { ...options, command } : { ...options, forwardTo });
-  }
-
-  function sshConfig({ config = '' }: Place, key: string): string {
-    return `${config}
-Host *
-  IdentityFile ${sshd.path(key)}
-  IdentitiesOnly yes
-  IdentityAgent none
-  UserKnownHostsFile ${sshd.path('known_hosts')}
-  GlobalKnownHostsFile none
-  StrictHostKeyChecking yes
-`;
+    return sshMedium(sshd, name, { socket, command, port: Number(port), ...place });
   }
 
   function open(medium: Medium, options: ClientOptions = {}): Client<typeof verbs> {
@@ -114,36 +64,7 @@ Host *
     return client;
   }
 
-  /** Resolves when the link is gone, with the reason. */
-  function lost(client: Client<typeof verbs>): Promise<Error | undefined> {
-    return new Promise((resolve) => {
-      const listen = ({ previous, reason }: StateEvent): void => {
-        if (previous !== 'ready') return;
-        client.off('state', listen);
-        resolve(reason);
-      };
-      client.on('state', listen);
-    });
-  }
-
-  /** Every handler that begins waits, until the test lets all of them go on. */
-  function holdHandlers(): { begun(): Promise<void>; release(): void } {
-    let release: () => void = () => {};
-    let notify: () => void = () => {};
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const begun = new Promise<void>((resolve) => {
-      notify = resolve;
-    });
-    onExecution = () => {
-      notify();
-      return released;
-    };
-    return { begun: () => begun, release };
-  }
-
-  for (const name of media) {
+  for (const name of sshMedia) {
     describe(`by ${name}`, () => {
       it('makes calls of each class, each executed once', async () => {
         const client = open(await mediumFor(name));
@@ -191,7 +112,7 @@ Host *
         const client = open(await mediumFor(name));
         for (let round = 0; round < 5; round++) {
           await client.call.read(`first ${round}`);
-          const gone = lost(client);
+          const gone = lostLink(client);
           expect(sshd.killSessions()).to.be.above(0);
           const reason = await gone;
           expect(reason?.message).to.match(/was lost|lost the connection to/);
@@ -200,29 +121,13 @@ Host *
         }
       });
 
-      for (const safety of classes) {
-        it(`tells the truth of a ${safety} call that runs when its sshd is killed`, async () => {
-          const client = open(await mediumFor(name));
-          const handlers = holdHandlers();
-          const told = toldOf(safety, 'running', client.call[safety]('running'));
-          await handlers.begun();
-          const gone = lost(client);
-          sshd.killSessions();
-          await gone;
-          handlers.release();
-          const one = await told;
-          expectTruth(one, executions);
-          // The server lives on: it can be asked what became of a call.
-          expect(one.error, String(one.error)).to.equal(undefined);
-          if (safety !== 'read') expect(executions.of('running')).to.equal(1);
-        });
-      }
-
       it('costs no call when its sshd is stopped while it is idle: the keepalive finds it', async () => {
-        const client = open(await mediumFor(name, { keepaliveMs: 1_000 }));
+        // The system's ssh counts whole seconds.
+        const keepaliveMs = name === 'openssh' ? 1_000 : 300;
+        const client = open(await mediumFor(name, { keepaliveMs }));
         await client.call.read('first');
-        const gone = lost(client);
-        for (const pid of sshd.sessions()) process.kill(pid, 'SIGSTOP');
+        const gone = lostLink(client);
+        sshd.stopSessions();
         expect((await gone)?.message).to.match(
           /Nothing was heard from|got no sign of life any more/,
         );
@@ -237,7 +142,7 @@ Host *
         expect(pids).to.have.length(1);
         await sshd.leave();
         expect(await client.call.mutate('while it is gone')).to.equal('done while it is gone');
-        const gone = lost(client);
+        const gone = lostLink(client);
         for (const pid of pids) process.kill(pid, 'SIGKILL');
         await gone;
         const call = client.call.mutate('while nobody listens');
@@ -298,41 +203,11 @@ Host *
   });
 
   describe('by the system’s ssh alone', () => {
-    /** The local ssh of this test, told by its configuration file. */
-    function localSsh(): number {
-      const listed = execFileSync('ps', ['-e', '-o', 'pid=,args='], { encoding: 'utf8' });
-      const line = listed
-        .split('\n')
-        .find((one) => one.includes(sshd.path('ssh_config')) && !one.includes(' -M '));
-      return Number(line?.trim().split(' ')[0]);
-    }
-
-    it('costs no call when the local ssh is killed while it is idle', async () => {
-      const client = open(await mediumFor('openssh'));
-      await client.call.read('first');
-      const gone = lost(client);
-      process.kill(localSsh(), 'SIGKILL');
-      expect((await gone)?.message).to.include('was killed by SIGKILL');
-      expect(await client.call.mutate('second')).to.equal('done second');
-      expect(executions.of('second')).to.equal(1);
-    });
-
-    it('costs no call when the local ssh is stopped: verified before an unsafe call', async () => {
-      const options = { verifyAfterMs: 0, heartbeatTimeoutMs: 500 };
-      const client = open(await mediumFor('openssh'), options);
-      await client.call.read('first');
-      const pid = localSsh();
-      process.kill(pid, 'SIGSTOP');
-      expect(await client.call.mutate('second')).to.equal('done second');
-      expect(executions.of('second')).to.equal(1);
-      while (isThere(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
-    });
-
     it('reaches a host through another (ProxyJump)', async () => {
       const config = `Host near\n  HostName 127.0.0.1\n  Port ${sshd.port}\nHost far\n  HostName 127.0.0.1\n  Port ${sshd.port}\n  ProxyJump near\n`;
       await mediumFor('openssh', { config });
       const { port } = sshd;
-      const command = `'${process.execPath}' '${joiner}' '${sshd.path('socket')}'`;
+      const command = `'${process.execPath}' '${cli.path}' bridge unix:${sshd.path('socket')}`;
       const configFile = sshd.path('ssh_config');
       const client = open(openssh({ host: 'far', user: sshd.user, command, configFile }));
       expect(await client.call.mutate('x'), `port ${port}`).to.equal('done x');
@@ -368,7 +243,7 @@ Host *
           const client = open(await mediumFor('openssh', { config }));
           await client.call.read('first');
           expect(sshd.sessions(), 'connections').to.have.length(1);
-          const gone = lost(client);
+          const gone = lostLink(client);
           master.kill(signal);
           const reason = await gone;
           expect(reason).to.include({ code: 'ERR_HOLDFAST_LOST', final: false });
@@ -379,12 +254,3 @@ Host *
     });
   });
 });
-
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
