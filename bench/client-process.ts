@@ -1,8 +1,9 @@
-/** The client of one contender, in a process of its own. Argument: the URL of its module. */
+/** The client of one contender, in a process of its own. Argument: its module's URL. */
 import { bytesReply, type ContenderClient, smallReply } from './contender.ts';
 import { runLoad } from './harness/load.ts';
 import { cpuUs, loadContender, type Order, obey } from './harness/orders.ts';
 
+const [url = ''] = process.argv.slice(2);
 let client: ContenderClient | undefined;
 
 /** A contender that answers with something else is fast for the wrong reason. */
@@ -17,8 +18,8 @@ async function checkReplies(checked: ContenderClient): Promise<void> {
 async function onOrder(order: Order): Promise<unknown> {
   switch (order.do) {
     case 'connect': {
-      const contender = await loadContender(String(process.argv[2]));
-      client = await contender.connect(order.address);
+      const contender = await loadContender(url);
+      client = await contender.connect(order.address, order.place);
       await checkReplies(client);
       return undefined;
     }
@@ -27,7 +28,11 @@ async function onOrder(order: Order): Promise<unknown> {
       return await runLoad(client, order.load);
     case 'cpu':
       return cpuUs();
+    case 'close':
+      return await client?.close();
+    case 'serve':
+      throw new Error('A client does not serve');
   }
 }
 
-await obey(async () => undefined, onOrder);
+await obey(onOrder);

@@ -1,3 +1,5 @@
+import type { MediumName, Place } from './place.ts';
+
 /**
  * What a benchmark contender must offer. A contender is one module that exports a
  * {@link Contender} by the name `contender`; its server and its client run in separate processes.
@@ -32,10 +34,12 @@ export interface ContenderClient {
 /** One way to make calls, with its server and its client. */
 export interface Contender {
   readonly name: string;
-  /** Starts a server on 127.0.0.1 and a free port; resolves once it listens. */
-  serve(): Promise<ContenderServer>;
-  /** Connects to the server at `address`; resolves once calls can be made. */
-  connect(address: string): Promise<ContenderClient>;
+  /** The media that it knows; without them it is TCP alone. */
+  readonly media?: readonly MediumName[];
+  /** Starts a server; on TCP, of 127.0.0.1 and a free port. Resolves once it listens. */
+  serve(place: Place): Promise<ContenderServer>;
+  /** Connects to the server at `address`, or starts it; resolves once calls can be made. */
+  connect(address: string, place: Place): Promise<ContenderClient>;
 }
 
 /** The argument of every call. */

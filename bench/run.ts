@@ -20,6 +20,7 @@ import { basename, extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { sumUp } from './harness/figures.ts';
+import { choose, count } from './harness/options.ts';
 import { describeMachine, machineLine, tables } from './harness/report.ts';
 import { type Entry, runRounds } from './harness/rounds.ts';
 import { workloads } from './harness/workloads.ts';
@@ -37,44 +38,24 @@ const { values: options } = parseArgs({
   },
 });
 
-function count(option: 'rounds' | 'slice-ms'): number {
-  const value = Number(options[option]);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new RangeError(`--${option} must be a whole number above 0, not ${options[option]}`);
-  }
-  return value;
-}
-
-/** The items that a comma-separated option names, or all of them. */
-function choose<T extends { readonly name: string }>(
-  option: 'only' | 'workloads',
-  all: readonly T[],
-): readonly T[] {
-  return (
-    options[option]?.split(',').map((wanted) => {
-      const item = all.find(({ name }) => name === wanted);
-      if (item !== undefined) return item;
-      const known = all.map(({ name }) => name).join(', ');
-      throw new RangeError(`--${option} must be some of ${known}, not ${wanted}`);
-    }) ?? all
-  );
-}
-
+const place = { medium: 'tcp' } as const;
 const entries: Entry[] = [
   ...ownContenders.map((name) => ({
     name,
+    place,
     url: new URL(`./contenders/${name}.js`, import.meta.url).href,
   })),
   ...options.with.map((file) => ({
     name: basename(file, extname(file)),
+    place,
     url: pathToFileURL(file).href,
   })),
 ];
 
-const rounds = count('rounds');
-const sliceMs = count('slice-ms');
-const chosenEntries = choose('only', entries);
-const chosenWorkloads = choose('workloads', workloads);
+const rounds = count('rounds', options.rounds);
+const sliceMs = count('slice-ms', options['slice-ms']);
+const chosenEntries = choose('only', options.only, entries, ({ name }) => name);
+const chosenWorkloads = choose('workloads', options.workloads, workloads, ({ name }) => name);
 const machine = describeMachine();
 const progress = process.stderr.isTTY ? process.stderr : undefined;
 
@@ -82,7 +63,7 @@ console.log(machineLine(machine));
 console.log(`${rounds} rounds, slices of ${sliceMs} ms: median over the rounds [lowest..highest]`);
 console.log('share of floor: the floor is 1.00, higher is better in latency columns too\n');
 
-const slices = await runRounds(chosenEntries, chosenWorkloads, {
+const [slices] = await runRounds([chosenEntries], chosenWorkloads, {
   rounds,
   sliceMs,
   onRound: (round) =>
@@ -90,7 +71,7 @@ const slices = await runRounds(chosenEntries, chosenWorkloads, {
 });
 progress?.write('\r\x1b[K');
 
-const figures = sumUp(slices);
+const figures = slices === undefined ? [] : sumUp(slices);
 console.log(tables(figures));
 if (options.json !== undefined) {
   const report = { machine, rounds, sliceMs, workloads: figures };

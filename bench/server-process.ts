@@ -1,14 +1,25 @@
 /** The server of one contender, in a process of its own. Argument: the URL of its module. */
-import { cpuUs, loadContender, obey } from './harness/orders.ts';
+import type { ContenderServer } from './contender.ts';
+import { cpuUs, loadContender, type Order, obey } from './harness/orders.ts';
 
-await obey(
-  async () => {
-    const contender = await loadContender(String(process.argv[2]));
-    const server = await contender.serve();
-    return server.address;
-  },
-  async (order) => {
-    if (order.do === 'cpu') return cpuUs();
-    throw new Error(`A server does not know the order ${order.do}`);
-  },
-);
+const [url = ''] = process.argv.slice(2);
+let server: ContenderServer | undefined;
+
+async function onOrder(order: Order): Promise<unknown> {
+  switch (order.do) {
+    case 'serve': {
+      const contender = await loadContender(url);
+      server = await contender.serve(order.place);
+      return server.address;
+    }
+    case 'cpu':
+      return cpuUs();
+    case 'close':
+      return await server?.close();
+    case 'connect':
+    case 'load':
+      throw new Error(`A server does not know the order ${order.do}`);
+  }
+}
+
+await obey(onOrder);

@@ -1,28 +1,13 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import type { Answer, Order } from './orders.ts';
+import type { Answer, Close } from './orders.ts';
+import { programCommand, type Side } from './program.ts';
 
-/**
- * Without them V8 throws compiled code away and collects garbage while a contender is idle, and
- * libraries with deep stacks are then several times slower for seconds.
- */
-const nodeFlags = ['--no-flush-bytecode', '--no-memory-reducer'];
-
-/** The cores that clients and servers are bound to; undefined where that cannot be done. */
-export const cores: { readonly client: number; readonly server: number } | undefined = findCores();
-
-function findCores(): { client: number; server: number } | undefined {
-  if (availableParallelism() < 2) return undefined;
-  const canBind = [0, 1].every(
-    (core) => spawnSync('taskset', ['-c', `${core}`, 'true']).status === 0,
-  );
-  return canBind ? { client: 0, server: 1 } : undefined;
-}
+/** One that does not close in order within this time is killed. */
+const closeTimeoutMs = 3_000;
 
 /** A child process that obeys orders; see `obey` in orders.ts. */
-export class BenchProcess {
+export class BenchProcess<Order extends { readonly do: string }> {
   readonly #child: ChildProcess;
   readonly #name: string;
 
@@ -31,33 +16,44 @@ export class BenchProcess {
     this.#name = name;
   }
 
-  /** Starts a server or a client of the contender in the module `url`, with its first answer. */
-  static async start(
-    role: 'server' | 'client',
-    url: string,
-  ): Promise<{ process: BenchProcess; first: unknown }> {
-    const script = fileURLToPath(new URL(`../${role}-process.js`, import.meta.url));
-    const command = [process.execPath, ...nodeFlags, script, url];
-    if (cores !== undefined) command.unshift('taskset', '-c', `${cores[role]}`);
-    const [file = '', ...args] = command;
+  /** Starts a script on the core of one side; resolves once it is up. */
+  static async start<Order extends { readonly do: string }>(
+    side: Side,
+    script: URL,
+    ...given: readonly string[]
+  ): Promise<BenchProcess<Order>> {
+    const [file = '', ...args] = programCommand(script, side, given);
     const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    const started = new BenchProcess(child, `${role} of ${url}`);
-    return { process: started, first: await started.#answer() };
+    const started = new BenchProcess<Order>(child, `${side} of ${given[0] ?? script.href}`);
+    try {
+      await started.#answer();
+      return started;
+    } catch (error) {
+      child.kill();
+      throw error;
+    }
   }
 
   /** Sends one order and resolves with its answer. Not to be called before the last has come. */
-  async ask(order: Order): Promise<unknown> {
+  async ask(order: Order | Close): Promise<unknown> {
     const answer = this.#answer();
     this.#child.send(order);
     return await answer;
   }
 
-  /** Ends the process. */
+  /** Ends the process, and before that, in order, what it has opened. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, 'exit');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), closeTimeoutMs);
+    try {
+      await this.ask({ do: 'close' });
+    } catch (error) {
+      console.error(error);
+    }
     this.#child.kill();
     await exited;
+    clearTimeout(timer);
   }
 
   async #answer(): Promise<unknown> {

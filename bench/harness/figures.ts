@@ -17,7 +17,7 @@ export interface Figures {
   readonly callsPerSecond: Spread;
   readonly megabytesPerSecond: Spread;
   readonly clientCpuUs: Spread;
-  readonly serverCpuUs: Spread;
+  readonly serverCpuUs: Spread | undefined;
   /** Speed as a share of the floor's, higher is better; taken round by round. */
   readonly share: Spread | undefined;
   /** The same of the 99th percentile of latency. */
@@ -58,7 +58,9 @@ function figuresOf(
     callsPerSecond: over((slice) => slice.callsPerSecond),
     megabytesPerSecond: over((slice) => (slice.callsPerSecond * bytesReply.length) / 1e6),
     clientCpuUs: over((slice) => slice.clientCpuUs),
-    serverCpuUs: over((slice) => slice.serverCpuUs),
+    serverCpuUs: own.some((slice) => slice.serverCpuUs === undefined)
+      ? undefined
+      : over((slice) => slice.serverCpuUs ?? 0),
     share: against((slice, base) =>
       workload.comparedBy === 'latency'
         ? base.p50Us / slice.p50Us
@@ -68,7 +70,8 @@ function figuresOf(
   };
 }
 
-function spreadOf(values: readonly number[]): Spread {
+/** The median of values and how far they go. */
+export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);
   const upper = sorted.length >> 1;
   const lower = (sorted.length - 1) >> 1;

@@ -1,11 +1,19 @@
 import type { Contender } from '../contender.ts';
+import type { Place } from '../place.ts';
 import type { LoadOrder } from './load.ts';
 
-/** What the driver asks of a server process or a client process. */
+/** What the driver asks of a server process or a client process of a contender. */
 export type Order =
-  | { readonly do: 'connect'; readonly address: string }
+  | { readonly do: 'serve'; readonly place: Place }
+  | { readonly do: 'connect'; readonly address: string; readonly place: Place }
   | { readonly do: 'load'; readonly load: LoadOrder }
-  | { readonly do: 'cpu' };
+  | { readonly do: 'cpu' }
+  | Close;
+
+/** The last order, which every process knows. */
+export interface Close {
+  readonly do: 'close';
+}
 
 /** A process's answer to an order; the first, unasked, says that it is up. */
 export type Answer = { readonly value: unknown } | { readonly error: string };
@@ -18,9 +26,8 @@ export async function loadContender(url: string): Promise<Contender> {
 }
 
 /** Answers the driver's orders, one after the other; ends the process when the driver is gone. */
-export async function obey(
-  start: () => Promise<unknown>,
-  onOrder: (order: Order) => Promise<unknown>,
+export async function obey<Given extends { readonly do: string }>(
+  onOrder: (order: Given) => Promise<unknown>,
 ): Promise<void> {
   const answer = async (make: () => Promise<unknown>): Promise<void> => {
     let message: Answer;
@@ -29,11 +36,11 @@ export async function obey(
     } catch (error) {
       message = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     }
-    process.send?.(message);
+    if (process.connected) process.send?.(message);
   };
   process.on('disconnect', () => process.exit());
-  process.on('message', (order: Order) => void answer(() => onOrder(order)));
-  await answer(start);
+  process.on('message', (order: Given) => void answer(() => onOrder(order)));
+  await answer(async () => undefined);
 }
 
 /** Processor time of this process so far, user and system. */

@@ -1,6 +1,6 @@
 import { arch, cpus, platform, release } from 'node:os';
-import { cores } from './bench-process.ts';
 import type { Figures, Spread, WorkloadFigures } from './figures.ts';
+import { cores } from './program.ts';
 import type { Workload } from './workloads.ts';
 
 /** Where the numbers come from: they carry over to no other machine, only ratios do. */
@@ -48,7 +48,7 @@ function table(workload: Workload, figures: readonly Figures[]): string {
     own.contender,
     speed(workload, own),
     withSpread(own.p99Us, round),
-    `${own.clientCpuUs.median.toFixed(2)} + ${own.serverCpuUs.median.toFixed(2)}`,
+    `${own.clientCpuUs.median.toFixed(2)} + ${own.serverCpuUs?.median.toFixed(2) ?? '-'}`,
     withSpread(own.share, ratio),
     withSpread(own.p99Share, ratio),
   ]);
@@ -68,7 +68,8 @@ function speed(workload: Workload, own: Figures): string {
   }
 }
 
-function withSpread(spread: Spread | undefined, format: (value: number) => string): string {
+/** A figure as tables show it. */
+export function withSpread(spread: Spread | undefined, format: (value: number) => string): string {
   if (spread === undefined) return '-';
   const { median, lowest, highest } = spread;
   return `${format(median)} [${format(lowest)}..${format(highest)}]`;
@@ -76,10 +77,10 @@ function withSpread(spread: Spread | undefined, format: (value: number) => strin
 
 const round = (value: number): string => value.toFixed(0);
 const thousands = (value: number): string => `${(value / 1000).toFixed(1)}k`;
-const ratio = (value: number): string => value.toFixed(2);
+export const ratio = (value: number): string => value.toFixed(2);
 
 /** Aligns the first column to the left, the others to the right. */
-function layOut(rows: readonly (readonly string[])[]): string {
+export function layOut(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const line = (row: readonly string[]): string =>
     row

@@ -1,11 +1,15 @@
+import { isServedByProgram, type Place } from '../place.ts';
 import { BenchProcess } from './bench-process.ts';
 import type { LoadResult } from './load.ts';
+import type { Order } from './orders.ts';
+import type { Side } from './program.ts';
 import type { Workload } from './workloads.ts';
 
-/** A contender and the URL of the module that exports it. */
+/** A contender, the URL of the module that exports it, and where its ends meet. */
 export interface Entry {
   readonly name: string;
   readonly url: string;
+  readonly place: Place;
 }
 
 /** What one contender did in one slice. */
@@ -14,7 +18,8 @@ export interface Slice {
   readonly p50Us: number;
   readonly p99Us: number;
   readonly clientCpuUs: number;
-  readonly serverCpuUs: number;
+  /** Unknown where the client's end starts the server. */
+  readonly serverCpuUs: number | undefined;
 }
 
 /** Slices by workload, then contender, then round. */
@@ -28,67 +33,89 @@ export interface RoundOptions {
 
 interface Pair {
   readonly name: string;
-  readonly server: BenchProcess;
-  readonly client: BenchProcess;
+  readonly server: BenchProcess<Order> | undefined;
+  readonly client: BenchProcess<Order>;
 }
 
 /**
  * Measures all contenders, interleaved: in each round each workload is done by each contender, in
  * an order that rotates. So what slows the machine for a while slows them all, and the ratio of
- * two slices of the same round is worth more than either.
+ * two slices of the same round is worth more than either. Contenders are compared within their
+ * group, so those of a group follow one another closely.
  */
 export async function runRounds(
-  entries: readonly Entry[],
+  groups: readonly (readonly Entry[])[],
   workloads: readonly Workload[],
   options: RoundOptions,
-): Promise<Slices> {
-  const processes: BenchProcess[] = [];
+): Promise<Slices[]> {
+  const processes: BenchProcess<Order>[] = [];
   try {
-    const pairs: Pair[] = [];
-    for (const entry of entries) pairs.push(await startPair(entry, processes));
-    const slices: Slices = new Map(
-      workloads.map((workload) => [workload, new Map(entries.map(({ name }) => [name, []]))]),
-    );
+    const running: { pairs: Pair[]; slices: Slices }[] = [];
+    for (const entries of groups) {
+      const pairs: Pair[] = [];
+      for (const entry of entries) pairs.push(await startPair(entry, processes));
+      const slices: Slices = new Map(
+        workloads.map((workload) => [workload, new Map(entries.map(({ name }) => [name, []]))]),
+      );
+      running.push({ pairs, slices });
+    }
     // One round to warm up, not counted.
     for (let round = -1; round < options.rounds; round++) {
       options.onRound(round);
-      const shift = Math.max(0, round) % pairs.length;
-      const order = [...pairs.slice(shift), ...pairs.slice(0, shift)];
-      for (const [workload, byName] of slices) {
-        for (const pair of order) {
-          const slice = await runSlice(pair, workload, options.sliceMs);
-          if (round >= 0) byName.get(pair.name)?.push(slice);
+      for (const { pairs, slices } of running) {
+        const shift = Math.max(0, round) % pairs.length;
+        const order = [...pairs.slice(shift), ...pairs.slice(0, shift)];
+        for (const [workload, byName] of slices) {
+          for (const pair of order) {
+            const slice = await runSlice(pair, workload, options.sliceMs);
+            if (round >= 0) byName.get(pair.name)?.push(slice);
+          }
         }
       }
     }
-    return slices;
+    return running.map(({ slices }) => slices);
   } finally {
-    await Promise.all(processes.map((running) => running.stop()));
+    // Clients first: those that have started their servers end them.
+    for (const running of processes.toReversed()) await running.stop();
   }
 }
 
-async function startPair({ name, url }: Entry, processes: BenchProcess[]): Promise<Pair> {
-  const { process: server, first } = await BenchProcess.start('server', url);
-  processes.push(server);
-  const { process: client } = await BenchProcess.start('client', url);
-  processes.push(client);
-  await client.ask({ do: 'connect', address: String(first) });
+const serverScript = new URL('../server-process.js', import.meta.url);
+const clientScript = new URL('../client-process.js', import.meta.url);
+
+async function startPair(
+  { name, url, place }: Entry,
+  processes: BenchProcess<Order>[],
+): Promise<Pair> {
+  const start = async (side: Side, script: URL): Promise<BenchProcess<Order>> => {
+    const started = await BenchProcess.start<Order>(side, script, url);
+    processes.push(started);
+    return started;
+  };
+  const server = isServedByProgram(place) ? undefined : await start('server', serverScript);
+  const address = String(await server?.ask({ do: 'serve', place }));
+  const client = await start('client', clientScript);
+  await client.ask({ do: 'connect', address, place });
   return { name, server, client };
 }
 
-async function runSlice(pair: Pair, workload: Workload, sliceMs: number): Promise<Slice> {
+async function runSlice(
+  { server, client }: Pair,
+  workload: Workload,
+  sliceMs: number,
+): Promise<Slice> {
   const { kind, outstanding } = workload;
   const load = { kind, outstanding, sliceMs };
   // The caches belong to another contender by now.
-  await pair.client.ask({ do: 'load', load: { ...load, sliceMs: sliceMs / 4 } });
-  const cpuBefore = Number(await pair.server.ask({ do: 'cpu' }));
-  const result = (await pair.client.ask({ do: 'load', load })) as LoadResult;
-  const cpuAfter = Number(await pair.server.ask({ do: 'cpu' }));
+  await client.ask({ do: 'load', load: { ...load, sliceMs: sliceMs / 4 } });
+  const cpuBefore = Number(await server?.ask({ do: 'cpu' }));
+  const result = (await client.ask({ do: 'load', load })) as LoadResult;
+  const cpuAfter = Number(await server?.ask({ do: 'cpu' }));
   return {
     callsPerSecond: (result.calls * 1000) / result.elapsedMs,
     p50Us: result.p50Us,
     p99Us: result.p99Us,
     clientCpuUs: result.cpuUs / result.calls,
-    serverCpuUs: (cpuAfter - cpuBefore) / result.calls,
+    serverCpuUs: server && (cpuAfter - cpuBefore) / result.calls,
   };
 }

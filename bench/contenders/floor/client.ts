@@ -1,10 +1,8 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { Unpackr } from 'msgpackr';
+import type { FloorChannel } from './channel.ts';
 import { FrameBatch } from './frame-batch.ts';
 import { FrameReader, readInt32 } from './frame-reader.ts';
 
-const readBytes = 256 * 1024;
 const slotBits = 20;
 const slotMask = (1 << slotBits) - 1;
 /** Keeps ids in the range of V8's small integers. */
@@ -20,7 +18,7 @@ const range = { start: 0, end: 0 };
 
 /** The client of the floor: no deadlines, limits or cancellation, and nothing in the way. */
 export class FloorClient {
-  readonly #socket: Socket;
+  readonly #channel: FloorChannel;
   readonly #batch: FrameBatch;
   readonly #reader = new FrameReader((memory, start, end, isOwn) =>
     this.#onReply(memory, start, end, isOwn),
@@ -38,29 +36,16 @@ export class FloorClient {
   readonly #rejects: (Settle | undefined)[] = [];
   readonly #free: number[] = [];
 
-  constructor(port: number) {
-    const reused = Buffer.allocUnsafeSlow(readBytes);
-    this.#socket = connect({
-      host: '127.0.0.1',
-      port,
-      noDelay: true,
-      onread: {
-        buffer: () => this.#reader.spare() ?? reused,
-        callback: (count, buffer) => {
-          if (buffer === reused) this.#reader.push(reused, count);
-          else this.#reader.spareFilled(count);
-          return true;
-        },
-      },
-    });
-    this.#batch = new FrameBatch(this.#socket);
-    this.#socket.on('error', (error) => this.#fail(error));
-    this.#socket.on('close', () => this.#fail(new Error('Connection closed')));
-  }
-
-  /** Resolves once the connection is up. */
-  async ready(): Promise<void> {
-    await once(this.#socket, 'connect');
+  /** Owns the channel; `onLost` is called when it has ended, before what is pending fails. */
+  constructor(channel: FloorChannel, onLost: (error: Error) => void = () => {}) {
+    this.#channel = channel;
+    this.#batch = new FrameBatch(channel.writable);
+    const lost = (error: Error): void => {
+      if (this.#isClosed) return;
+      onLost(error);
+      this.#fail(error);
+    };
+    channel.start(this.#reader, lost);
   }
 
   /** Makes one call; `verb` is the verb's number at the server. */
@@ -70,11 +55,8 @@ export class FloorClient {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#socket.destroyed) return;
-    const closed = once(this.#socket, 'close');
     this.#batch.flush();
-    this.#socket.end();
-    await closed;
+    await this.#channel.close();
   }
 
   #send(verb: number, argument: unknown, resolve: Settle, reject: Settle): void {
@@ -104,7 +86,7 @@ export class FloorClient {
     const slot = id & slotMask;
     const resolve = this.#resolves[slot];
     if (resolve === undefined || this.#ids[slot] !== id) {
-      this.#socket.destroy(new Error(`Reply to no call: ${id}`));
+      this.#channel.readable.destroy(new Error(`Reply to no call: ${id}`));
       return;
     }
     const reject = this.#rejects[slot]!;

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { Packr, RESERVE_START_SPACE, REUSE_BUFFER_MODE } from 'msgpackr';
 
 /** Bytes in front of a value: u32 length of all that follows it, u32 id, u8 code. */
@@ -22,14 +22,14 @@ function isLarge(value: unknown): value is Uint8Array {
  * written once.
  */
 export class FrameBatch {
-  readonly #socket: Socket;
+  readonly #stream: Writable;
   #buffer: Buffer = Buffer.allocUnsafeSlow(bufferBytes);
-  /** What lies before it may still be with the socket, so it is not written over. */
+  /** What lies before it may still be with the stream, so it is not written over. */
   #start = 0;
   #end = 0;
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
+  constructor(stream: Writable) {
+    this.#stream = stream;
   }
 
   /** Bytes that wait for {@link flush}. */
@@ -56,10 +56,10 @@ export class FrameBatch {
     this.#end += headerBytes + valueBytes;
   }
 
-  /** Hands what waits to the socket, in one write. */
+  /** Hands what waits to the stream, in one write. */
   flush(): void {
     if (this.#end === this.#start) return;
-    this.#socket.write(this.#buffer.subarray(this.#start, this.#end));
+    this.#stream.write(this.#buffer.subarray(this.#start, this.#end));
     this.#release();
   }
 
@@ -68,10 +68,10 @@ export class FrameBatch {
     this.#end += headerBytes;
     this.#buffer[this.#end] = 0xc6;
     this.#end = this.#buffer.writeUInt32BE(value.length, this.#end + 1);
-    this.#socket.cork();
-    this.#socket.write(this.#buffer.subarray(this.#start, this.#end));
-    this.#socket.write(value);
-    this.#socket.uncork();
+    this.#stream.cork();
+    this.#stream.write(this.#buffer.subarray(this.#start, this.#end));
+    this.#stream.write(value);
+    this.#stream.uncork();
     this.#release();
   }
 
@@ -90,9 +90,9 @@ export class FrameBatch {
     buffer[at + 8] = code;
   }
 
-  /** The bytes were written in passing, or the socket still holds them. */
+  /** The bytes were written in passing, or the stream still holds them. */
   #release(): void {
-    if (this.#socket.writableLength === 0) this.#end = 0;
+    if (this.#stream.writableLength === 0) this.#end = 0;
     this.#start = this.#end;
   }
 
@@ -102,7 +102,7 @@ export class FrameBatch {
     packed.copy(this.#buffer, this.#end + headerBytes, from, packr.offset);
   }
 
-  /** Takes another buffer; the old one belongs to the socket until that has written it. */
+  /** Takes another buffer; the old one belongs to the stream until that has written it. */
   #moveOn(roomBytes: number): void {
     const next = Buffer.allocUnsafeSlow(Math.max(bufferBytes, 2 * (this.waitingBytes + roomBytes)));
     this.#end = this.#buffer.copy(next, 0, this.#start, this.#end);

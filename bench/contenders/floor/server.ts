@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo, ListenOptions, Server, Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
 import { Unpackr } from 'msgpackr';
 import { FrameBatch } from './frame-batch.ts';
 import { FrameReader, readInt32 } from './frame-reader.ts';
@@ -14,20 +15,21 @@ const unpackr = new Unpackr({ useRecords: false });
 /** One object for all frames; msgpackr reads it before it returns. */
 const range = { start: 0, end: 0 };
 
-/** Serves one connection of the floor. */
-class FloorConnection {
+/** Serves one connection of the floor; a verb is its handler's index. */
+export class FloorConnection {
   readonly #handlers: readonly FloorHandler[];
   readonly #batch: FrameBatch;
 
-  constructor(socket: Socket, handlers: readonly FloorHandler[]) {
+  constructor(readable: Readable, writable: Writable, handlers: readonly FloorHandler[]) {
     this.#handlers = handlers;
-    this.#batch = new FrameBatch(socket);
+    this.#batch = new FrameBatch(writable);
     const reader = new FrameReader((memory, start, end) => this.#onRequest(memory, start, end));
-    socket.on('data', (chunk: Buffer) => {
+    readable.on('data', (chunk: Buffer) => {
       reader.push(chunk, chunk.length);
       this.#batch.flush();
     });
-    socket.on('error', () => socket.destroy());
+    readable.on('error', () => readable.destroy());
+    writable.on('error', () => writable.destroy());
   }
 
   #onRequest(memory: Buffer, start: number, end: number): void {
@@ -56,24 +58,34 @@ class FloorConnection {
   }
 }
 
-/** The server of the floor; a verb is its handler's index. */
+/** The floor on a server of Node's, which is not listening yet. */
 export class FloorServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** The connection that was made last. */
+  last: Socket | undefined;
 
-  constructor(handlers: readonly FloorHandler[]) {
-    this.#server = createServer({ noDelay: true }, (socket) => {
+  /** @param event what the server calls a new connection that can be used */
+  constructor(
+    server: Server,
+    event: 'connection' | 'secureConnection',
+    handlers: readonly FloorHandler[],
+  ) {
+    this.#server = server;
+    server.on(event, (socket: Socket) => {
+      this.last = socket;
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
-      new FloorConnection(socket, handlers);
+      new FloorConnection(socket, socket, handlers);
     });
   }
 
-  /** Listens on a free port of 127.0.0.1 and resolves with it. */
-  async listen(): Promise<number> {
-    this.#server.listen(0, '127.0.0.1');
+  /** Resolves with the address that clients connect to: a port or a path. */
+  async listen(where: ListenOptions): Promise<string> {
+    this.#server.listen(where);
     await once(this.#server, 'listening');
-    return (this.#server.address() as AddressInfo).port;
+    const address = this.#server.address() as AddressInfo | string;
+    return typeof address === 'string' ? address : String(address.port);
   }
 
   async close(): Promise<void> {
