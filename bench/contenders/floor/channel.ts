@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { connect, type NetConnectOpts, type OnReadOpts, type Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { FrameReader } from './frame-reader.ts';
 
 /** The raw channel of a medium, open. */
@@ -17,40 +17,54 @@ export interface FloorChannel {
 
 const readBytes = 256 * 1024;
 
-/** Opens a TCP or Unix socket that reads into one reused buffer, or right into a long frame. */
+/** Opens a TCP or Unix socket. */
 export async function openSocket(options: NetConnectOpts): Promise<FloorChannel> {
-  const reused = Buffer.allocUnsafeSlow(readBytes);
-  let reader: FrameReader | undefined;
-  const socket = connect({
-    ...options,
-    noDelay: true,
-    onread: {
-      buffer: () => reader?.spare() ?? reused,
-      callback: (count, buffer) => {
-        if (buffer === reused) reader?.push(reused, count);
-        else reader?.spareFilled(count);
-        return true;
-      },
-    },
-  } as NetConnectOpts);
+  const input = new SocketInput();
+  const { onread } = input;
+  const socket = connect({ ...options, noDelay: true, onread } as NetConnectOpts);
   await once(socket, 'connect');
-  return {
-    readable: socket,
-    writable: socket,
-    start(given, lost) {
-      reader = given;
-      hear(socket, lost);
-    },
-    close: () => endSocket(socket),
-  };
+  return input.channelOf(socket);
 }
 
 /** Opens a TLS socket to `port` of 127.0.0.1, whose certificate must be `cert`. */
 export async function openTls(port: number, cert: string): Promise<FloorChannel> {
-  const socket: TLSSocket = connectTls({ host: '127.0.0.1', port, ca: cert });
+  const input = new SocketInput();
+  const { onread } = input;
+  const options = { host: '127.0.0.1', port, ca: cert, onread };
+  const socket = connectTls(options as ConnectionOptions);
   socket.setNoDelay(true);
   await once(socket, 'secureConnect');
-  return streamChannel(socket, socket, () => endSocket(socket));
+  return input.channelOf(socket);
+}
+
+/** Reads a socket into one reused buffer, or right into a long frame. */
+class SocketInput {
+  #reader: FrameReader | undefined;
+  readonly onread: OnReadOpts;
+
+  constructor() {
+    const reused = Buffer.allocUnsafeSlow(readBytes);
+    this.onread = {
+      buffer: () => this.#reader?.spare() ?? reused,
+      callback: (count, buffer) => {
+        if (buffer === reused) this.#reader?.push(reused, count);
+        else this.#reader?.spareFilled(count);
+        return true;
+      },
+    };
+  }
+
+  channelOf(socket: Socket): FloorChannel {
+    return {
+      readable: socket,
+      writable: socket,
+      start: (reader, lost) => {
+        this.#reader = reader;
+        hear(socket, lost);
+      },
+      close: () => endSocket(socket),
+    };
+  }
 }
 
 /** Runs a command and talks to its stdin and stdout. */

@@ -26,6 +26,16 @@ export async function openSsh(door: SshDoor, command: string): Promise<FloorChan
   const channel = await new Promise<ClientChannel>((resolve, reject) => {
     client.exec(command, (error, opened) => (error ? reject(error) : resolve(opened)));
   });
+  const write = channel.write.bind(channel) as (chunk: Uint8Array) => boolean;
+  // ssh2 makes several small writes of each packet.
+  channel.write = (chunk: Uint8Array): boolean => {
+    sock.cork();
+    try {
+      return write(chunk);
+    } finally {
+      sock.uncork();
+    }
+  };
   return streamChannel(channel, channel, async () => {
     const closed = once(sock, 'close');
     channel.end();
