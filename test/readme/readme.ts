@@ -5,12 +5,19 @@ import { fileURLToPath } from 'node:url';
 export const root: string = fileURLToPath(new URL('../../', import.meta.url));
 
 /** README's text. */
-export const readme: string = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+export const readme: string = textOf('README.md');
+
+/** The page on tools over SSH. */
+export const sshPage: string = textOf('lib/media/SSH.md');
+
+function textOf(path: string): string {
+  return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+}
 
 /** The text below a heading, up to the next of its rank or above. */
-export function section(heading: string): string {
-  const rest = readme.split(`\n## ${heading}\n`)[1];
-  if (rest === undefined) throw new Error(`README has no section "${heading}"`);
+export function section(heading: string, text = readme): string {
+  const rest = text.split(`\n## ${heading}\n`)[1];
+  if (rest === undefined) throw new Error(`There is no section "${heading}"`);
   return rest.split('\n## ')[0] as string;
 }
 
@@ -18,7 +25,7 @@ export function section(heading: string): string {
 export function tableIn(text: string, firstTitle: string): string[][] {
   const lines = text.split('\n');
   const head = lines.findIndex((line) => line.startsWith(`| ${firstTitle} |`));
-  if (head < 0) throw new Error(`README has no table of "${firstTitle}" there`);
+  if (head < 0) throw new Error(`There is no table of "${firstTitle}" there`);
   const rows = lines.slice(head + 2);
   const end = rows.findIndex((line) => !line.startsWith('|'));
   return rows.slice(0, end).map((row) => {
@@ -27,17 +34,25 @@ export function tableIn(text: string, firstTitle: string): string[][] {
   });
 }
 
-/** A TypeScript snippet; its first line is a comment that names its file. */
+/** A piece of a document that is a file; its first line is a comment that names it. */
 export interface Snippet {
   readonly file: string;
   readonly code: string;
 }
 
-/** Every TypeScript snippet, in order. */
+/** Every TypeScript snippet of the documents, in order. */
 export function snippets(): Snippet[] {
-  return [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => {
-    const file = /^\/\/ ([a-z]+\.ts)\n/.exec(code)?.[1];
-    if (file === undefined) throw new Error(`A snippet does not name its file:\n${code}`);
-    return { file, code };
+  return [readme, sshPage].flatMap((text) => {
+    return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => {
+      const file = /^\/\/ ([a-z]+\.ts)\n/.exec(code)?.[1];
+      if (file === undefined) throw new Error(`A snippet does not name its file:\n${code}`);
+      return { file, code };
+    });
   });
+}
+
+/** What a snippet prints, by the comments behind its `console.log`s. */
+export function promised({ code }: Pick<Snippet, 'code'>): string {
+  const lines = [...code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)];
+  return lines.map(([, line]) => `${line}\n`).join('');
 }

@@ -1,89 +1,39 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { readme, root, type Snippet, snippets } from './readme.ts';
+import { selfSigned } from '../support/certificates.ts';
+import { ReaderFolder } from './reader-folder.ts';
+import { promised, readme, root, type Snippet, snippets } from './readme.ts';
 
 /** A process of its own starts, and loads the whole library from its sources. */
 const patienceMs = 30_000;
 
-const tsx = import.meta.resolve('tsx');
-const tsc = join(fileURLToPath(import.meta.resolve('typescript/package.json')), '../bin/tsc');
-const index = join(root, 'lib/index.ts');
-
-interface Finished {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
-/** What a snippet prints, by the comments behind its `console.log`s. */
-function promised({ code }: Snippet): string {
-  const lines = [...code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)];
-  return lines.map(([, line]) => `${line}\n`).join('');
-}
-
 describe("README's snippets", function () {
   this.timeout(patienceMs);
 
+  /** Those that need others, or a far end; see ssh.test.ts. */
+  const together = ['verbs.ts', 'server.ts', 'client.ts', 'program.ts'];
+  const remote = ['ssh.ts', 'openssh.ts', 'far.ts', 'near.ts'];
   const all = snippets();
-  const alone = all.filter(({ code }) => promised({ file: '', code }) !== '');
-  let folder = '';
+  const isAlone = ({ file, code }: Snippet): boolean =>
+    promised({ code }) !== '' && !remote.includes(file);
+  const alone = all.filter(isAlone);
+  let folder: ReaderFolder;
 
-  function run(...args: string[]): {
-    child: ReturnType<typeof spawn>;
-    finished: Promise<Finished>;
-  } {
-    const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    let errors = '';
-    child.stdout.on('data', (chunk) => {
-      output += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      errors += chunk;
-    });
-    const finished = once(child, 'close').then(([code]) => ({ code, output, errors }));
-    return { child, finished };
-  }
-
-  /** A folder as its reader has it, where `holdfast` means our sources: no build is needed. */
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'holdfast-readme-'));
-    for (const { file, code } of all) writeFileSync(join(folder, file), code);
-    const installed = join(folder, 'node_modules/holdfast');
-    mkdirSync(installed, { recursive: true });
-    const manifest = { name: 'holdfast', type: 'module', exports: './index.ts' };
-    writeFileSync(join(installed, 'package.json'), JSON.stringify(manifest));
-    writeFileSync(
-      join(installed, 'index.ts'),
-      `export * from ${JSON.stringify(pathToFileURL(index))};`,
-    );
-    writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-    const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'));
-    const options = {
-      ...compilerOptions,
-      types: ['node'],
-      typeRoots: [join(root, 'node_modules/@types')],
-      paths: { holdfast: [index] },
-    };
-    const config = { compilerOptions: options, files: all.map(({ file }) => file) };
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+    folder = new ReaderFolder(all);
+    // In place of the command that README shows; that is run by the system tests.
+    const { cert, key } = selfSigned({ addresses: ['127.0.0.1'] });
+    folder.write('cert.pem', cert);
+    folder.write('key.pem', key);
   });
 
-  after(() => {
-    rmSync(folder, { recursive: true, force: true });
-  });
+  after(() => folder.remove());
 
   it('have names of their own and are of correct types', async () => {
     expect(new Set(all.map(({ file }) => file)).size).to.equal(all.length);
-    const { code, output } = await run(tsc).finished;
-    expect(output).to.equal('');
-    expect(code).to.equal(0);
+    expect(await folder.check()).to.equal('');
   });
 
   it('show a server and a client that work together, and a server that drains', async () => {
@@ -91,16 +41,15 @@ describe("README's snippets", function () {
     const move = (file: string, url: string): void => {
       const { code = '' } = all.find((snippet) => snippet.file === file) ?? {};
       expect(code).to.include(address);
-      writeFileSync(join(folder, file), code.replace(address, url));
+      folder.write(file, code.replace(address, url));
     };
     move('server.ts', 'tcp://127.0.0.1:0');
-    const server = run('--import', tsx, 'server.ts');
+    const server = folder.node('server.ts');
     try {
-      const lines = createInterface({ input: server.child.stdout as NodeJS.ReadableStream });
-      const [line] = (await once(lines, 'line')) as [string];
+      const [line] = (await once(server.lines, 'line')) as [string];
       const [, url = ''] = /^listening at (tcp:.*)$/.exec(line) ?? [];
       move('client.ts', url);
-      expect(await run('--import', tsx, 'client.ts').finished).to.deep.equal({
+      expect(await folder.run('client.ts')).to.deep.equal({
         code: 0,
         output: 'tea is note 1\nmilk is note 2\n2 notes\n',
         errors: '',
@@ -114,17 +63,14 @@ describe("README's snippets", function () {
 
   for (const snippet of alone) {
     it(`do what they say: ${snippet.file}`, async () => {
-      const finished = await run('--import', tsx, snippet.file).finished;
+      const finished = await folder.run(snippet.file);
       expect(finished).to.deep.equal({ code: 0, output: promised(snippet), errors: '' });
     });
   }
 
   it('are all run', () => {
-    const together = ['verbs.ts', 'server.ts', 'client.ts'];
-    expect(all.map(({ file }) => file)).to.have.members([
-      ...together,
-      ...alone.map(({ file }) => file),
-    ]);
+    const run = [...together, ...remote, ...alone.map(({ file }) => file)];
+    expect(all.map(({ file }) => file)).to.have.members(run);
   });
 });
 
