@@ -1,0 +1,4 @@
+import type { Contender } from '../contender.ts';
+import { contenderOf } from './contender.ts';
+
+export const contender: Contender = contenderOf('read');
