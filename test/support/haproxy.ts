@@ -5,29 +5,37 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
+import { allEnded, listProcesses, signal } from './listed-processes.ts';
 import { find } from './programs.ts';
+
+/** How it is configured. */
+export interface HaproxyOptions {
+  /** `timeout client` and `timeout server` */
+  readonly idleMs: number;
+  /** After a reload the old process is stopped hard after so long. Default: when it has finished. */
+  readonly hardStopMs?: number;
+}
 
 /** A real HAProxy in TCP mode in front of a server, with short idle limits. */
 export class Haproxy {
   readonly url: string;
-  readonly #child: ChildProcess;
   readonly #folder: string;
+  readonly #port: number;
+  #child: ChildProcess | undefined;
 
-  private constructor(child: ChildProcess, folder: string, port: number) {
-    this.#child = child;
+  private constructor(folder: string, port: number) {
     this.#folder = folder;
+    this.#port = port;
     this.url = `tcp://127.0.0.1:${port}`;
   }
 
-  /** @param idleMs `timeout client` and `timeout server` */
-  static async before(url: string, idleMs: number): Promise<Haproxy> {
+  static async before(url: string, { idleMs, hardStopMs }: HaproxyOptions): Promise<Haproxy> {
     const port = await freePort();
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-'));
-    const file = join(folder, 'haproxy.cfg');
     await writeFile(
-      file,
+      join(folder, 'haproxy.cfg'),
       `global
-  hard-stop-after 300ms
+  ${hardStopMs === undefined ? '' : `hard-stop-after ${hardStopMs}ms`}
 defaults
   mode tcp
   timeout connect 2s
@@ -38,24 +46,48 @@ listen test
   server one ${new URL(url).host}
 `,
     );
-    const child = spawn(find('haproxy') ?? 'haproxy', ['-W', '-db', '-f', file], {
-      stdio: 'ignore',
-    });
-    const haproxy = new Haproxy(child, folder, port);
-    await listening(port);
+    const haproxy = new Haproxy(folder, port);
+    await haproxy.start();
     return haproxy;
   }
 
-  /** A new worker takes over; the old one is stopped hard when its connections do not end. */
+  /** Starts to listen; again after {@link kill}. */
+  async start(): Promise<void> {
+    const args = ['-W', '-db', '-f', join(this.#folder, 'haproxy.cfg')];
+    this.#child = spawn(find('haproxy') ?? 'haproxy', args, { stdio: 'ignore' });
+    await listening(this.#port);
+  }
+
+  /** A new process takes over; the old one finishes what it has. */
   reload(): void {
-    this.#child.kill('SIGUSR2');
+    this.#child?.kill('SIGUSR2');
+  }
+
+  /** The processes that hold connections: after a reload the old ones too, until they are done. */
+  workers(): number[] {
+    return listProcesses()
+      .filter(({ parent }) => parent === this.#child?.pid)
+      .map(({ pid }) => pid);
+  }
+
+  /** Everything of it is killed at once. */
+  async kill(): Promise<void> {
+    for (const pid of this.workers()) signal(pid, 'SIGKILL');
+    await this.#end('SIGKILL');
   }
 
   async stop(): Promise<void> {
-    const exited = once(this.#child, 'exit');
-    this.#child.kill('SIGTERM');
-    await exited;
+    await this.#end('SIGTERM');
+    await allEnded(this.#folder, 5_000);
     await rm(this.#folder, { recursive: true });
+  }
+
+  async #end(name: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(name);
+    await exited;
   }
 }
 

@@ -1,4 +1,4 @@
-import { Executions } from './verbs.ts';
+import { Executions, type verbs } from './verbs.ts';
 
 /**
  * Handlers that note what they execute. The reply to an input that begins with `held ` waits until
@@ -7,16 +7,13 @@ import { Executions } from './verbs.ts';
 export class HeldHandlers {
   readonly executions: Executions = new Executions();
   #waiting: (() => void)[] = [];
-  #release: () => void = () => {};
-  #released = new Promise<void>((resolve) => {
-    this.#release = resolve;
-  });
+  readonly #held = new Map<string, () => void>();
+  readonly #released = new Set<string>();
 
   /** For each verb of the tests' registry. */
-  get all(): ReturnType<Executions['handlers']> {
+  get all(): Record<keyof typeof verbs, (name: string) => Promise<string>> {
     const run = (name: string): Promise<string> => this.#run(name);
-    const all = { read: run, idempotent: run, semi: run, once: run, mutate: run };
-    return all as unknown as ReturnType<Executions['handlers']>;
+    return { read: run, idempotent: run, semi: run, once: run, mutate: run };
   }
 
   /** Resolves when all of these are being executed, or were. */
@@ -26,15 +23,27 @@ export class HeldHandlers {
     }
   }
 
-  /** Lets all of them reply, those to come too. */
+  /** Lets those that wait reply, also when they are executed once more. */
   release(): void {
-    this.#release();
+    for (const [name, reply] of this.#held) {
+      this.#released.add(name);
+      reply();
+    }
+    this.#held.clear();
   }
 
   async #run(name: string): Promise<string> {
     const reply = this.executions.note(name);
     for (const resolve of this.#waiting.splice(0)) resolve();
-    if (name.startsWith('held ')) await this.#released;
+    if (name.startsWith('held ') && !this.#released.has(name)) {
+      const earlier = this.#held.get(name);
+      await new Promise<void>((resolve) => {
+        this.#held.set(name, () => {
+          earlier?.();
+          resolve();
+        });
+      });
+    }
     return reply;
   }
 }

@@ -10,13 +10,14 @@ export class Network {
   readonly server: string;
   /** The server's address; it exists inside the namespaces only. */
   readonly serverAddress = '198.18.77.2';
+  readonly #cable: string = `hf${process.pid}`;
 
   constructor() {
     this.client = `hf-client-${process.pid}`;
     this.server = `hf-server-${process.pid}`;
     this.#ip('netns', 'add', this.client);
     this.#ip('netns', 'add', this.server);
-    const cable = `hf${process.pid}`;
+    const cable = this.#cable;
     this.#ip(
       'link',
       'add',
@@ -40,19 +41,13 @@ export class Network {
     return [find('ip') ?? 'ip', 'netns', 'exec', namespace];
   }
 
-  /** From now on no packet arrives, in either direction. */
+  /** From now on no packet passes the cable, in either direction. */
   silence(): void {
-    this.#nft('add', 'table', 'inet', 'silence');
-    for (const hook of ['input', 'output']) {
-      this.#nft(
-        'add',
-        'chain',
-        'inet',
-        'silence',
-        hook,
-        `{ type filter hook ${hook} priority 0; policy drop; }`,
-      );
-    }
+    const device = `${this.#cable}b`;
+    this.#nft(`table inet silence {
+      chain in { type filter hook input priority 0; iifname "${device}" drop; }
+      chain out { type filter hook output priority 0; oifname "${device}" drop; }
+    }`);
   }
 
   /** Packets arrive again. */

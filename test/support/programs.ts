@@ -34,7 +34,15 @@ export function needPrograms(context: Mocha.Context, ...programs: readonly strin
   const missing = programs.filter((program) => find(program) === undefined);
   if (missing.length === 0) return;
   const wanted = [...new Set(missing.map((program) => packages[program] ?? program))].join(' ');
-  const message = `Missing: ${missing.join(', ')}. Install with: apt-get install ${wanted}`;
+  lacks(context, `Missing: ${missing.join(', ')}. Install with: apt-get install ${wanted}`);
+}
+
+/** The same for what only root may do. */
+export function needRoot(context: Mocha.Context): void {
+  if (process.getuid?.() !== 0) lacks(context, 'Missing: the rights of root. Run it with: sudo');
+}
+
+function lacks(context: Mocha.Context, message: string): void {
   if (process.env['CI'] !== undefined) throw new Error(message);
   console.log(message);
   context.skip();

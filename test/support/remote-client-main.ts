@@ -1,20 +1,40 @@
-import { connect } from '../../lib/index.ts';
-import type { ClientOrder, ClientReport } from './remote-client.ts';
+import { type Client, connect } from '../../lib/index.ts';
+import type { ClientOrder, FromClients } from './remote-client.ts';
 import { verbs } from './verbs.ts';
 
-/** A client in a process of its own, which calls what it is told: `remote-client-main.ts URL OPTIONS`. */
-const [url, settings] = process.argv.slice(2) as [string, string];
-const client = connect(url, verbs, JSON.parse(settings));
+/** Clients in a process of their own, which call what they are told: `remote-client-main OPTIONS`. */
+const options = JSON.parse(process.argv[2] ?? '{}');
+const clients = new Map<number, Client<typeof verbs>>();
 
-process.on('message', ({ id, safety, name, options = {} }: ClientOrder) => {
-  const start = performance.now();
-  const say = (report: Omit<ClientReport, 'id' | 'ms'>): void => {
-    process.send?.({ id, ms: performance.now() - start, ...report } satisfies ClientReport);
-  };
-  client.call[safety](name, options).then(
-    (value) => say({ value }),
-    ({ code, outcome, message }) => say({ failure: { code, outcome, message } }),
-  );
+function say(message: FromClients): void {
+  process.send?.(message);
+}
+
+function open(number: number, url: string): void {
+  const client = connect(url, verbs, options);
+  clients.set(number, client);
+  client.on('state', ({ previous, reason }) => {
+    if (previous === 'ready') say({ kind: 'lost', client: number, reason: String(reason) });
+  });
+}
+
+process.on('message', (order: ClientOrder) => {
+  const client = clients.get(order.client);
+  if (order.kind === 'connect') {
+    open(order.client, order.url);
+  } else if (order.kind === 'end') {
+    client?.destroy();
+  } else {
+    const { id, safety, name } = order;
+    const start = performance.now();
+    client?.call[safety](name, order.options).then(
+      (value) => say({ kind: 'report', id, ms: performance.now() - start, value }),
+      ({ code, outcome, message }) => {
+        const failure = { code, outcome, message };
+        say({ kind: 'report', id, ms: performance.now() - start, failure });
+      },
+    );
+  }
 });
 process.on('disconnect', () => process.exit());
-process.send?.('ready');
+say({ kind: 'ready' });
