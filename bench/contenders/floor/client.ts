@@ -36,16 +36,11 @@ export class FloorClient {
   readonly #rejects: (Settle | undefined)[] = [];
   readonly #free: number[] = [];
 
-  /** Owns the channel; `onLost` is called when it has ended, before what is pending fails. */
-  constructor(channel: FloorChannel, onLost: (error: Error) => void = () => {}) {
+  /** Owns the channel. */
+  constructor(channel: FloorChannel) {
     this.#channel = channel;
     this.#batch = new FrameBatch(channel.writable);
-    const lost = (error: Error): void => {
-      if (this.#isClosed) return;
-      onLost(error);
-      this.#fail(error);
-    };
-    channel.start(this.#reader, lost);
+    channel.start(this.#reader, (error) => this.#fail(error));
   }
 
   /** Makes one call; `verb` is the verb's number at the server. */

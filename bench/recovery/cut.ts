@@ -1,0 +1,26 @@
+import { nowUs } from './samples.ts';
+
+/**
+ * Cuts the connection in the middle of a call: it has arrived, nothing is answered yet. The same
+ * call again tells when.
+ */
+export class Cut {
+  /** Ends the connection that the call came on. */
+  readonly #end: () => void;
+  #round = -1;
+  #atUs = 0;
+
+  constructor(end: () => void) {
+    this.#end = end;
+  }
+
+  /** The first call of a round cuts; returns, like the next, when that was. */
+  call(round: number): number {
+    if (round !== this.#round) {
+      this.#round = round;
+      this.#atUs = nowUs();
+      this.#end();
+    }
+    return this.#atUs;
+  }
+}
