@@ -16,7 +16,7 @@ export async function startServer(folder: ReaderFolder, file: string): Promise<R
 }
 
 /** Resolves when a server listens at `notes.sock`. */
-export async function serverListens(folder: ReaderFolder): Promise<void> {
+async function serverListens(folder: ReaderFolder): Promise<void> {
   const probe = connect(`unix:${folder.path}/notes.sock`, undefined, { reconnectCapMs: 100 });
   await probe.ready();
   await probe.close();

@@ -4,14 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { SshServer } from '../support/ssh-server.ts';
-import {
-  changeToOpenssh,
-  listenForCommands,
-  moveHost,
-  serverListens,
-  startServer,
-  Tool,
-} from './far-end.ts';
+import { changeToOpenssh, listenForCommands, moveHost, startServer, Tool } from './far-end.ts';
 import { ReaderFolder, type Running } from './reader-folder.ts';
 import { promised, snippets, sshPage } from './readme.ts';
 
@@ -116,7 +109,7 @@ describe('Snippets for SSH', function () {
   describe('of the page, with a server that is started on demand', () => {
     beforeEach(() => {
       const [script = ''] = /(?<=^```sh\n)#!.*?(?=^```$)/ms.exec(sshPage) ?? [];
-      folder.program('notes-bridge', script);
+      folder.program('notes-bridge', `echo $$ >>"$HOME/bridge.pids"\n${script}`);
       const { code = '' } = snippets().find(({ file }) => file === 'openssh.ts') ?? {};
       const bridge = 'holdfast bridge unix:notes/notes.sock';
       expect(code).to.include(bridge);
@@ -124,17 +117,34 @@ describe('Snippets for SSH', function () {
       folder.program('node', `echo $$ >>"$HOME/node.pids"\nexec '${process.execPath}' "$@"`);
     });
 
+    /** Every connection started a server; gives the one that runs when the others have ended. */
+    async function lastServer(): Promise<number | undefined> {
+      return eventually('servers have ended', () => {
+        const running = pids('node').filter(isServer);
+        const areAllThere = pids('node').length === pids('bridge').length;
+        return areAllThere && running.length < 2 ? { value: running[0] } : undefined;
+      });
+    }
+
     it('start one, which outlives the connection and is found by the next', async () => {
       try {
         const first = await folder.run('openssh.ts');
         expect(first).to.deep.equal({ code: 0, output: '1\n', errors: '' });
-        await serverListens(folder);
+        const server = await lastServer();
+        expect(server).to.be.a('number');
         const second = await folder.run('openssh.ts');
         expect(second).to.deep.equal({ code: 0, output: '2\n', errors: '' });
+        expect(await lastServer()).to.equal(server);
         const log = readFileSync(join(folder.path, 'far.log'), 'utf8');
         expect(log).to.include('ERR_HOLDFAST_LISTEN');
       } finally {
-        for (const pid of pids('node')) await endServer(pid);
+        const server = await lastServer();
+        if (server !== undefined) {
+          process.kill(server, 'SIGTERM');
+          await eventually('the server has ended', () =>
+            isServer(server) ? undefined : { value: true },
+          );
+        }
       }
     });
   });
@@ -147,14 +157,21 @@ describe('Snippets for SSH', function () {
   });
 });
 
-/** Ends a server that is no child of ours. */
-async function endServer(pid: number): Promise<void> {
+/** Whether a process, which is no child of ours, is a server. */
+function isServer(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout.includes('far.ts');
+}
+
+/** Of processes that are no children nothing is heard: they are looked at until it is so. */
+async function eventually<Value>(
+  what: string,
+  look: () => { readonly value: Value } | undefined,
+): Promise<Value> {
   for (let tries = 0; tries < 1_000; tries++) {
-    const { stdout } = spawnSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
-    // Those that found the socket taken have ended by themselves.
-    if (!stdout.includes('far.ts')) return;
-    if (tries === 0) process.kill(pid, 'SIGTERM');
+    const found = look();
+    if (found !== undefined) return found.value;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error(`The server ${pid} does not end`);
+  throw new Error(`Waited in vain until ${what}`);
 }
