@@ -15,7 +15,8 @@ export interface FloorChannel {
   close(): Promise<void>;
 }
 
-const readBytes = 256 * 1024;
+/** What all sockets read into: the bytes are used up before the next read. */
+const reused = Buffer.allocUnsafeSlow(256 * 1024);
 
 /** Opens a TCP or Unix socket. */
 export async function openSocket(options: NetConnectOpts): Promise<FloorChannel> {
@@ -43,7 +44,6 @@ class SocketInput {
   readonly onread: OnReadOpts;
 
   constructor() {
-    const reused = Buffer.allocUnsafeSlow(readBytes);
     this.onread = {
       buffer: () => this.#reader?.spare() ?? reused,
       callback: (count, buffer) => {
