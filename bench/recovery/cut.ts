@@ -14,13 +14,18 @@ export class Cut {
     this.#end = end;
   }
 
-  /** The first call of a round cuts; returns, like the next, when that was. */
+  /** The first call of a round cuts. Returns when that was, as does the same call again. */
   call(round: number): number {
-    if (round !== this.#round) {
+    if (this.isNew(round)) {
       this.#round = round;
       this.#atUs = nowUs();
       this.#end();
     }
     return this.#atUs;
+  }
+
+  /** True when the call will cut. */
+  isNew(round: number): boolean {
+    return round !== this.#round;
   }
 }
