@@ -130,7 +130,7 @@ export class FrameDecoder {
     }
     throw new HoldfastError(
       'ERR_HOLDFAST_FRAME_TOO_LARGE',
-      `Peer sends a message of ${length + lengthBytes} bytes, more than maxFrameBytes (${this.maxFrameBytes})`,
+      `Peer sends a message of ${length + lengthBytes} bytes, more than maxFrameBytes (${this.maxFrameBytes})${strayText(buffer, position)}`,
     );
   }
 
@@ -189,6 +189,9 @@ export class FrameDecoder {
   }
 }
 
+/** So much of what is no holdfast is shown. */
+const shownBytes = 48;
+
 function otherVersion(version: number): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_VERSION',
@@ -197,8 +200,15 @@ function otherVersion(version: number): HoldfastError {
   );
 }
 
+/** Where the length of a message should be there is text: somebody prints into the stream. */
+function strayText(buffer: Buffer, position: number): string {
+  const first = buffer.toString('latin1', position, position + shownBytes);
+  if (!/^[\t\n\r\x20-\x7e]{4}/.test(first)) return '';
+  return `, or rather no message: it begins with ${JSON.stringify(first)}`;
+}
+
 function notHoldfast(chunk: Buffer): HoldfastError {
-  const first = chunk.subarray(0, 48);
+  const first = chunk.subarray(0, shownBytes);
   return new HoldfastError(
     'ERR_HOLDFAST_PROTOCOL',
     `Peer does not speak holdfast: it began with ${JSON.stringify(first.toString('latin1'))} (${first.toString('hex')})`,
