@@ -81,19 +81,6 @@ describe('A program behind a pipe that dies', () => {
   };
 
   for (const [death, die] of Object.entries(deaths)) {
-    it(`costs no call when it is idle (${death})`, async () => {
-      for (let round = 0; round < rounds; round++) {
-        const pid = await pidOf(client);
-        const lost = new Promise((resolve) => client.once('state', resolve));
-        await die(pid);
-        await lost;
-        const name = `after ${death} ${round}`;
-        expect(await client.call.mutate(name)).to.equal(`done ${name}`);
-        expect(executions().of(name)).to.equal(1);
-        expect(await pidOf(client)).not.to.equal(pid);
-      }
-    });
-
     it(`costs no call when it is idle and our event loop is blocked (${death})`, async () => {
       for (let round = 0; round < rounds; round++) {
         await die(await pidOf(client));
@@ -103,22 +90,6 @@ describe('A program behind a pipe that dies', () => {
         expect(await client.call.mutate(name)).to.equal(`done ${name}`);
         expect(executions().of(name)).to.equal(1);
       }
-    });
-
-    it(`costs calls that run only what must not be repeated, and tells the truth (${death})`, async () => {
-      await client.ready();
-      const names = safeties.map((safety) => `stall ${safety}`);
-      const calls = safeties.map((safety, index) => {
-        const name = names[index] as string;
-        return toldOf(safety, name, client.call[safety](name));
-      });
-      await begun(names);
-      await die(await pidOf(client));
-      const told = await Promise.all(calls);
-      const record = executions();
-      for (const one of told) expectTruth(one, record);
-      expect(told.map(outcomeOf)).to.deep.equal(['done', 'done', 'done', 'unknown', 'unknown']);
-      expect(names.map((name) => record.of(name))).to.deep.equal([2, 2, 2, 1, 1]);
     });
   }
 

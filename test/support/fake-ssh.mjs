@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import net from 'node:net';
 
@@ -45,6 +46,7 @@ function fail(text, code = 255) {
 function run(line) {
   const [name, ...words] = line.split(' ');
   if (name === 'join') join(words[0]);
+  else if (name === 'shell') shell(words.join(' '));
   else if (name === 'cat') process.stdin.pipe(process.stdout);
   else if (name === 'exit') fail(`${words.slice(1).join(' ')}\n`, Number(words[0]));
   else if (name === 'say-and-exit') {
@@ -57,6 +59,16 @@ function run(line) {
     process.stdout.write('up');
     setInterval(() => {}, 1_000);
   } else fail(`bash: line 1: ${name}: command not found\n`, 127);
+}
+
+/** Its own pipes, so that the far end hears of it when this process is killed. */
+function shell(line) {
+  const child = spawn('/bin/sh', ['-c', line]);
+  child.stdin.on('error', () => {});
+  process.stdin.pipe(child.stdin);
+  child.stdout.pipe(process.stdout);
+  child.stderr.pipe(process.stderr);
+  child.on('close', (code) => process.stdout.write('', () => process.exit(code ?? 255)));
 }
 
 /** The command's end, however, is the connection's. */

@@ -1,5 +1,5 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { type Listener, serve } from '../../lib/index.ts';
+import { appendFileSync, existsSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { type Listener, type Server, serve } from '../../lib/index.ts';
 import { stdio } from '../../lib/media/stdio.ts';
 import { verbs } from './verbs.ts';
 
@@ -26,6 +26,14 @@ const words: Readonly<Record<string, (rest: string) => unknown>> = {
     console.info(`${rest}\n`.repeat(1_000));
     return 'printed';
   },
+  /** Writes where its frames go, in a way that nobody can divert. */
+  stray: (rest) => {
+    setTimeout(() => writeSync(1, rest), 10);
+  },
+  /** Leaves in order. */
+  drain: () => {
+    void server?.drain();
+  },
   pid: () => String(process.pid),
   /** Tries to serve on the same stdin and stdout once more. */
   again: () =>
@@ -33,6 +41,8 @@ const words: Readonly<Record<string, (rest: string) => unknown>> = {
       .listen(() => {})
       .then(String, ({ code, message }) => `${code} ${message}`),
 };
+
+let server: Server | undefined;
 
 function timesBegun(input: string): number {
   return readFileSync(log, 'utf8')
@@ -48,11 +58,17 @@ async function handle(input: string): Promise<string> {
 
 async function start(listen: string | Listener): Promise<void> {
   const handlers = { read: handle, idempotent: handle, semi: handle, once: handle, mutate: handle };
-  await serve(verbs, handlers, { listen });
+  server = await serve(verbs, handlers, { listen });
 }
 
 const ways: Readonly<Record<string, () => Promise<unknown>>> = {
   plain: () => start('stdio:'),
+  /** Greets whoever starts it if there is a file LOG.greeting, as a login does. */
+  greet: () => {
+    const greeting = `${log}.greeting`;
+    if (existsSync(greeting)) process.stdout.write(readFileSync(greeting));
+    return start('stdio:');
+  },
   /** Something else keeps the process alive, and is let go of when the connection has ended. */
   hold: () => {
     const held = setInterval(() => {}, 60_000);
