@@ -14,7 +14,7 @@ const options = {
   heartbeatTimeoutMs: 400,
   // A call that must not be repeated asks first whether anybody is there.
   verifyAfterMs: 0,
-  dialTimeoutMs: 1_500,
+  dialTimeoutMs: 4_000,
   reconnectBaseMs: 20,
   reconnectCapMs: 100,
   timeoutMs: 20_000,
@@ -22,7 +22,7 @@ const options = {
 const serverOptions = { idlePingMs: 400, heartbeatTimeoutMs: 400 };
 
 /** For a busy machine. */
-const marginMs = 500;
+const marginMs = 1_000;
 
 /** Heartbeat and its answer's time. */
 const detectionMs = options.heartbeatMs + options.heartbeatTimeoutMs + marginMs;

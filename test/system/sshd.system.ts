@@ -110,7 +110,7 @@ describe('Through a real sshd', () => {
 
       it('costs no call when its sshd is killed while it is idle', async () => {
         const client = open(await mediumFor(name));
-        for (let round = 0; round < 5; round++) {
+        for (let round = 0; round < 3; round++) {
           await client.call.read(`first ${round}`);
           const gone = lostLink(client);
           expect(sshd.killSessions()).to.be.above(0);
@@ -166,7 +166,7 @@ describe('Through a real sshd', () => {
 
     it(`says over ${name} with which code the command ended and what it said`, async () => {
       const client = open(await mediumFor(name, { command: 'echo out of cheese >&2; exit 3' }));
-      const error = await failureOf(client.call.mutate('x', { timeoutMs: 1_500 }));
+      const error = await failureOf(client.call.mutate('x', { timeoutMs: 1_000 }));
       expect(`${error.message}: ${(error.cause as Error).message}`).to.match(
         /exited with code 3: out of cheese/,
       );

@@ -19,13 +19,13 @@ const options = {
   heartbeatTimeoutMs: 600,
   // A call that must not be repeated asks first whether anybody is there.
   verifyAfterMs: 0,
-  dialTimeoutMs: 400,
+  dialTimeoutMs: 1_000,
   reconnectBaseMs: 5,
   reconnectCapMs: 50,
 };
 
 /** For a busy machine. */
-const marginMs = 500;
+const marginMs = 1_000;
 
 const detectionMs = options.heartbeatMs + options.heartbeatTimeoutMs + marginMs;
 
