@@ -36,7 +36,7 @@ export type { Handlers } from './server/handlers.ts';
 export { type ServerOptions, serverDefaults } from './server/options.ts';
 export type { Authenticate, Principal } from './server/principal.ts';
 export { serve } from './server/serve.ts';
-export type { DrainReport, Server, ServerEvents } from './server/server.ts';
+export type { DrainOptions, DrainReport, Server, ServerEvents } from './server/server.ts';
 export type { CallContext } from './server/server-call.ts';
 export type { CutCall } from './server/server-core.ts';
 export type { Clock, Timer } from './util/clock.ts';

@@ -6,7 +6,8 @@ import {
   type Outcome,
   type RemoteFailure,
 } from '../errors.ts';
-import type { Refusal, Verdict } from '../protocols/protocol.ts';
+import { maxResumed } from '../protocols/holdfast/verdicts.ts';
+import type { Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { backoffMs } from '../retry/backoff.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
@@ -90,9 +91,7 @@ export class Attempts {
     const call = this.#answered(link, number) as Call;
     call.refusals++;
     const { message, retryAfterMs, final } = refusal;
-    const code = Object.hasOwn(errorCodes, refusal.code)
-      ? (refusal.code as ErrorCode)
-      : 'ERR_HOLDFAST_REFUSED';
+    const code = knownCode(refusal.code, 'ERR_HOLDFAST_REFUSED');
     const decision = this.#judged(call, link, 'refused', final, message);
     if (decision.action !== 'send-again') {
       this.#calls.fail(call, code, message, decision.outcome, { retryAfterMs, final });
@@ -112,6 +111,33 @@ export class Attempts {
       });
       call.retryAlarm.set(now + delayMs);
     }
+  }
+
+  /** The server began the call, or another of its key, and will never know how it ended. */
+  onUnknown(link: ClientLink, number: number, fate: UnknownFate): void {
+    if (this.#calls.find(number)?.link !== link) return;
+    const call = this.#answered(link, number) as Call;
+    const { action, outcome, why } = this.#judged(call, link, 'forgotten', false, fate.message);
+    if (action === 'send-again') {
+      this.#calls.sendAgain([call]);
+      return;
+    }
+    const code = knownCode(fate.code, 'ERR_HOLDFAST_UNFINISHED');
+    this.#calls.fail(call, code, `${fate.message}, ${why}`, outcome, { final: true });
+  }
+
+  /** The server has drawn its last accepted line: what was sent behind it is never executed. */
+  onLine(link: ClientLink, accepted: number): void {
+    const again: Call[] = [];
+    for (const call of this.#calls.on(link)) {
+      if (call.place <= accepted) continue;
+      call.extras?.attemptAlarm?.clear();
+      const decision = this.#judged(call, link, 'refused', false, 'the server drains');
+      link.settled();
+      if (decision.action === 'send-again') again.push(call);
+      else this.#calls.fail(call, 'ERR_HOLDFAST_DRAINING', decision.why, decision.outcome);
+    }
+    this.#calls.sendAgain(again);
   }
 
   /**
@@ -148,11 +174,30 @@ export class Attempts {
     for (const [index, call] of link.asked.entries()) {
       if (this.#onVerdict(call, link, verdicts[index] ?? 'forgotten')) again.push(call);
     }
-    // There were more than one hello can ask for: nobody will tell.
+    // Of what was lost since the hello, or was too much for it, a server that can tell is asked now.
     for (const call of this.#calls.doubtful()) {
+      if (link.speaksFor((call.lostLink as ClientLink).server)) continue;
       if (this.#onVerdict(call, link, 'forgotten')) again.push(call);
     }
     this.#calls.sendAgain(again);
+    this.askOn(link);
+  }
+
+  /** Asks for the fate of the calls that wait for it and have not been asked for on this link. */
+  askOn(link: ClientLink): void {
+    const asked = this.#calls.doubtful().filter(({ askedOn }) => askedOn !== link);
+    for (let at = 0; at < asked.length; at += maxResumed) {
+      const some = asked.slice(at, at + maxResumed);
+      for (const call of some) call.askedOn = link;
+      link.ask(some);
+    }
+  }
+
+  /** The answer to {@link askOn}. */
+  onLaterVerdict(link: ClientLink, number: number, verdict: Verdict): void {
+    const call = this.#calls.find(number);
+    if (call?.lostLink === undefined || call.askedOn !== link) return;
+    if (this.#onVerdict(call, link, verdict)) this.#calls.sendAgain([call]);
   }
 
   /** True when the call must be sent again. */
@@ -174,13 +219,14 @@ export class Attempts {
   }
 
   /**
-   * A process that knows the session from earlier speaks only of what came to itself: its `never`
-   * proves nothing of an attempt that went to another. Records of `once` calls outlive the session,
-   * in the same process.
+   * A process that knows the session from earlier speaks only of what came to itself and to those
+   * whose heir it is: its `never` proves nothing of an attempt that went to another. Records of
+   * `once` calls outlive the session, wherever they are kept.
    */
   #evidenceOf(call: Call, lostLink: ClientLink, link: ClientLink, verdict: Verdict): Evidence {
-    if (verdict === 'never' && lostLink.server !== link.server) return 'forgotten';
-    const isKept = call.row.safety === 'once' && call.firstServer === link.server;
+    if (verdict === 'never' && !link.speaksFor(lostLink.server)) return 'forgotten';
+    const { completions } = call.ambiguousAttempts > 0 ? call : lostLink;
+    const isKept = call.row.safety === 'once' && completions === link.completions;
     return verdict === 'forgotten' && isKept ? 'handed-over' : verdict;
   }
 
@@ -235,4 +281,8 @@ export class Attempts {
     }
     return call;
   }
+}
+
+function knownCode(code: string, otherwise: ErrorCode): ErrorCode {
+  return Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : otherwise;
 }

@@ -43,8 +43,8 @@ export class Call implements Due, EncodedCall {
   refusals = 0;
   /** When the first attempt that may have run was sent. */
   firstSentAt = 0;
-  /** The server process to which that attempt went. */
-  firstServer = '';
+  /** The set of records of `once` calls to which that attempt went. */
+  completions = '';
   sentAt = 0;
   /** The link of the current attempt, and the attempt's interval in that link's output. */
   link: ClientLink | undefined;
@@ -52,11 +52,15 @@ export class Call implements Due, EncodedCall {
   row: VerbRow;
   sentFrom = 0;
   sentTo = 0;
+  /** Which of the calls on that link it is, from 1; 0 when it was sent on an earlier one. */
+  place = 0;
   isQueued = false;
   /** The server keeps the fate of the current attempt, and tells it on a new link. */
   isRecorded = false;
   /** The link that was lost, while the call waits to hear its fate. */
   lostLink: ClientLink | undefined;
+  /** The link on which its fate was asked for. */
+  askedOn: ClientLink | undefined;
   /** Why it was lost. */
   lostCause: Error | undefined;
   isSettled = false;
@@ -105,10 +109,10 @@ export class Call implements Due, EncodedCall {
   }
 
   /** The attempt that was sent last may have run, or still may. */
-  mayRun(): void {
+  mayRun(link: ClientLink | undefined): void {
     if (this.ambiguousAttempts === 0) {
       this.firstSentAt = this.sentAt;
-      this.firstServer = this.link?.server ?? '';
+      this.completions = link?.completions ?? '';
     }
     this.ambiguousAttempts++;
   }

@@ -1,5 +1,5 @@
 import { type ErrorCode, isHoldfastError, type Outcome } from '../errors.ts';
-import { maxResumed } from '../protocols/holdfast/hello.ts';
+import { maxResumed } from '../protocols/holdfast/verdicts.ts';
 import type { CallWriter, Protocol } from '../protocols/protocol.ts';
 import { type RetryBudget, unlimitedBudget } from '../retry/budget.ts';
 import { Alarm, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
@@ -151,12 +151,9 @@ export class Calls implements Deadlines, AttemptsOwner {
     return this.#table.filter((call) => call.link === link);
   }
 
-  /** Calls that wait to hear their fate, and those on links that live: the oldest first. */
+  /** Calls that wait to hear their fate, as many as one hello can ask for: the oldest first. */
   inDoubt(): readonly Call[] {
-    if (this.#table.size === 0) return [];
-    const isAsked = (call: Call): boolean =>
-      call.isRecorded && (call.lostLink !== undefined || call.link !== undefined);
-    return this.#table.filter(isAsked).slice(0, maxResumed);
+    return this.doubtful().slice(0, maxResumed);
   }
 
   /** The number below which the server need keep nothing; it moves when there is something to drop. */
@@ -171,6 +168,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   /** The call waits for its fate: it needs a link. */
   doubt(call: Call, link: ClientLink): void {
     call.lostLink = link;
+    call.askedOn = undefined;
     this.#doubtful++;
     this.#owner.schedule();
   }
@@ -299,7 +297,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   #giveUp(call: Call, code: ErrorCode, why: string, cause: unknown): void {
     const { link } = call;
     if (link !== undefined) {
-      call.mayRun();
+      call.mayRun(link);
       this.#judge.record(call, link, 'handed-over', 'fail', why);
     }
     const outcome = call.mayHaveRun ? 'unknown' : 'not-executed';

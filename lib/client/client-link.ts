@@ -1,56 +1,22 @@
 import { HoldfastError, type RemoteFailure } from '../errors.ts';
 import { closeTimeoutMs } from '../link/limits.ts';
 import { Outbox, writeBytes } from '../link/outbox.ts';
+import { PingWatch } from '../link/ping-watch.ts';
 import { Probe } from '../link/probe.ts';
 import type { Channel, ChannelUser, Medium } from '../media/medium.ts';
 import type {
   ClientSink,
   ClientWire,
-  Protocol,
   Refusal,
   ServerHello,
+  UnknownFate,
   Verdict,
 } from '../protocols/protocol.ts';
-import type { IdleLife } from '../retry/idle-life.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
 import { bothCauses } from './failures.ts';
-import type { ResolvedClientOptions } from './options.ts';
+import type { LinkContext } from './link-owner.ts';
 import { ServerTable } from './verb-use.ts';
-
-/** Who owns a link: it gives the calls and takes what becomes of them. */
-export interface LinkOwner {
-  /** How many calls wait to be sent. */
-  readonly waiting: number;
-  /** True when one of the waiting calls must not be repeated. */
-  hasUnsafeWaiting(): boolean;
-  /** Calls that were on a link which is gone, and whose fate the server may know. */
-  inDoubt(): readonly Call[];
-  /** All calls below this number are settled, as far as the server needs to know. */
-  acknowledged(): number;
-  /** The next call, stamped for this link; undefined when none waits that it can carry. */
-  nextCall(link: ClientLink): Call | undefined;
-  /** The link may have room again: pump it soon. */
-  schedule(): void;
-  /** The server has said hello, and what became of the calls that {@link ClientLink.asked} names. */
-  onUp(link: ClientLink, verdicts: readonly Verdict[]): void;
-  onReply(link: ClientLink, number: number, value: unknown): void;
-  onUndecodable(link: ClientLink, number: number, error: HoldfastError): void;
-  onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void;
-  onRefused(link: ClientLink, number: number, refusal: Refusal): void;
-  onDraining(link: ClientLink, timeLeftMs: number): void;
-  /** The last thing that is heard of a link; `cause` is undefined after an orderly end. */
-  onLost(link: ClientLink, cause: Error | undefined): void;
-}
-
-/** What every link of a client shares. */
-export interface LinkContext {
-  readonly owner: LinkOwner;
-  readonly options: ResolvedClientOptions;
-  readonly protocol: Protocol;
-  readonly session: Uint8Array;
-  readonly idleLife: IdleLife;
-}
 
 /** A server that has more answers to its pings on the way does not read them. */
 const maxPongs = 1_000;
@@ -67,13 +33,23 @@ export class ClientLink implements ChannelUser, ClientSink {
   table: ServerTable = new ServerTable([]);
   /** Names the server process at the far end. */
   server = '';
+  /** Names the set of records of `once` calls there. */
+  completions = '';
+  #heirOf: readonly string[] = [];
   /** Largest message that the server takes. */
   maxFrameBytes = 0;
   /** Calls that were sent on this link and wait for their answer. */
   inFlight = 0;
   /** The server has answered a call: the link has proved useful. */
   isUseful = false;
+  /** The server goes soon. */
   isDraining = false;
+  /** The last accepted line is drawn: nothing more is sent. */
+  #isLined = false;
+  /** The client has another link for its calls. */
+  #isLeft = false;
+  /** CALL frames that were sent. */
+  #calls = 0;
   /** The calls whose fate the hello asks for. */
   readonly asked: readonly Call[];
   #acknowledged: number;
@@ -91,14 +67,9 @@ export class ClientLink implements ChannelUser, ClientSink {
   #probedAt = 0;
   /** How long the link had been silent when it was last written to; 0 once it has answered. */
   #silenceMs = 0;
-  /** The ping whose answer is awaited; 0 if none is. */
-  #pingToken = 0;
-  #lastToken = 0;
+  readonly #pings: PingWatch;
   /** Calls wait for the answer to the ping. */
   #isVerifying = false;
-  /** The ping waits behind a long message: as long as that makes progress, the link lives. */
-  #isPingBehind = false;
-  #progressBytes = 0;
   /** Answers to pings since the outbox was last empty. */
   #pongs = 0;
 
@@ -116,6 +87,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.#context = context;
     this.#heardAt = clock.now();
     this.outbox = new Outbox(channel, () => this.pump());
+    this.#pings = new PingWatch(this.outbox);
     this.#probe = new Probe(
       clock,
       () => this.#heardBytes,
@@ -139,7 +111,25 @@ export class ClientLink implements ChannelUser, ClientSink {
 
   /** True when calls may be sent, now or as soon as there is room. */
   get isOpen(): boolean {
-    return this.#isUp && !this.isDraining && !this.#isGone;
+    return this.#isUp && !this.#isLined && !this.#isLeft && !this.#isGone;
+  }
+
+  /** True when the verdicts of this link's server speak for what came to `server` too. */
+  speaksFor(server: string): boolean {
+    return server === this.server || this.#heirOf.includes(server);
+  }
+
+  /** Asks what became of calls that were sent on links which are gone. */
+  ask(calls: readonly Call[]): void {
+    if (this.#isGone) return;
+    this.outbox.pushAll(this.#wire.ask(calls.map(({ number }) => number)));
+    this.outbox.flush();
+  }
+
+  /** Calls go to another link now; this one ends with the last that is in flight. */
+  leave(): void {
+    this.#isLeft = true;
+    if (this.inFlight === 0) this.close();
   }
 
   /**
@@ -163,6 +153,7 @@ export class ClientLink implements ChannelUser, ClientSink {
   /** The server runs this call of an earlier link, or has its answer: it comes on this one. */
   attach(call: Call): void {
     call.link = this;
+    call.place = 0;
     call.sentFrom = 0;
     call.sentTo = 0;
     this.inFlight++;
@@ -178,10 +169,12 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.outbox.flush();
   }
 
-  /** One call less is in flight; a draining link ends with the last of them. */
+  /** One call less is in flight; a link that is left, or whose server goes, ends with the last. */
   settled(): void {
     this.inFlight--;
-    if (this.isDraining && this.inFlight === 0) this.close();
+    if (this.inFlight > 0) return;
+    if (this.#isLeft) this.close();
+    else if (this.isDraining) this.#context.owner.onDrained(this);
   }
 
   /** Sends what is in the outbox, then ends; the far side must end soon too. */
@@ -242,6 +235,8 @@ export class ClientLink implements ChannelUser, ClientSink {
     const { owner, protocol } = this.#context;
     this.table = new ServerTable(hello.verbs);
     this.server = hello.server;
+    this.completions = hello.completions ?? hello.server;
+    this.#heirOf = hello.heirOf ?? [];
     this.maxFrameBytes = hello.maxFrameBytes;
     this.#maxCalls = Math.min(hello.maxCalls, protocol.maxInFlight);
     this.#isUp = true;
@@ -266,6 +261,14 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.#context.owner.onRefused(this, number, refusal);
   }
 
+  onUnknown(number: number, fate: UnknownFate): void {
+    this.#context.owner.onUnknown(this, number, fate);
+  }
+
+  onVerdict(number: number, verdict: Verdict): void {
+    this.#context.owner.onVerdict(this, number, verdict);
+  }
+
   onPing(token: number): void {
     if (this.#isGone) return;
     if (++this.#pongs > maxPongs) {
@@ -277,10 +280,10 @@ export class ClientLink implements ChannelUser, ClientSink {
   }
 
   onPong(token: number): void {
-    if (token === 0 || token !== this.#pingToken) {
+    if (token === 0 || token !== this.#pings.token) {
       throw new HoldfastError('ERR_HOLDFAST_PROTOCOL', `PONG ${token} answers no ping`);
     }
-    this.#pingToken = 0;
+    this.#pings.end();
     if (!this.#isVerifying) return;
     this.#isVerifying = false;
     this.#probedAt = this.#heardAt;
@@ -290,7 +293,12 @@ export class ClientLink implements ChannelUser, ClientSink {
   onDrain(timeLeftMs: number): void {
     this.isDraining = true;
     this.#context.owner.onDraining(this, timeLeftMs);
-    if (this.inFlight === 0) this.close();
+  }
+
+  onLine(accepted: number): void {
+    this.#isLined = true;
+    this.#context.owner.onLine(this, accepted);
+    this.leave();
   }
 
   onFault(error: HoldfastError): void {
@@ -300,7 +308,7 @@ export class ClientLink implements ChannelUser, ClientSink {
   #onProbed(): void {
     const now = this.#context.options.clock.now();
     this.#probedAt = now;
-    if (this.outbox.writing || this.#channel.dead) return;
+    if (this.outbox.writing || !this.isOpen) return;
     this.#send(now);
   }
 
@@ -334,6 +342,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       outbox.push(call.buffer, call.start, call.end);
       if (call.body !== undefined) outbox.pushAll(call.body);
       call.sentTo = outbox.end;
+      call.place = ++this.#calls;
       this.inFlight++;
     }
     if (this.inFlight > 0 && !this.#alarm.isSet) this.#alarm.set(now + options.heartbeatMs);
@@ -349,12 +358,8 @@ export class ClientLink implements ChannelUser, ClientSink {
   }
 
   #ping(now: number): void {
-    if (this.#pingToken === 0) {
-      this.#lastToken = (this.#lastToken % 0xffff_ffff) + 1;
-      this.#pingToken = this.#lastToken;
-      this.#isPingBehind = this.outbox.backlogBytes > 0;
-      this.#progressBytes = this.outbox.writtenBytes;
-      this.outbox.pushAll(this.#wire.ping(this.#pingToken));
+    if (this.#pings.token === 0) {
+      this.outbox.pushAll(this.#wire.ping(this.#pings.begin()));
       this.outbox.flush();
     }
     this.#alarm.set(now + this.#context.options.heartbeatTimeoutMs);
@@ -375,12 +380,10 @@ export class ClientLink implements ChannelUser, ClientSink {
     const { clock, heartbeatMs, heartbeatTimeoutMs } = this.#context.options;
     const now = clock.now();
     const silentMs = now - this.#heardAt;
-    if (this.#pingToken === 0 || silentMs < heartbeatTimeoutMs) {
+    if (this.#pings.token === 0 || silentMs < heartbeatTimeoutMs) {
       if (silentMs >= heartbeatMs) this.#ping(now);
       else this.#alarm.set(this.#heardAt + heartbeatMs);
-    } else if (this.#isPingBehind && this.outbox.writtenBytes > this.#progressBytes) {
-      this.#progressBytes = this.outbox.writtenBytes;
-      this.#isPingBehind = this.outbox.backlogBytes > 0;
+    } else if (this.#pings.hasProgress()) {
       this.#alarm.set(now + heartbeatTimeoutMs);
     } else {
       this.#context.idleLife.died(this.#silenceMs);

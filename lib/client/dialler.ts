@@ -1,8 +1,9 @@
 import { HoldfastError, isHoldfastError, messageOf } from '../errors.ts';
 import type { Medium } from '../media/medium.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
-import { ClientLink, type LinkContext } from './client-link.ts';
+import { ClientLink } from './client-link.ts';
 import type { Endpoints } from './endpoints.ts';
+import type { LinkContext } from './link-owner.ts';
 
 /** Who is told how a try ended. */
 export interface DiallerOwner {

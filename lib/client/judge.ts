@@ -31,7 +31,7 @@ export class Judge {
     event: string,
   ): Decision {
     const mayHaveRun = call.mayHaveRun;
-    if (evidence === 'handed-over' || evidence === 'forgotten') call.mayRun();
+    if (evidence === 'handed-over' || evidence === 'forgotten') call.mayRun(link);
     const facts = this.#factsOf(call, call.row, evidence, mayHaveRun, isFinalRefusal);
     let decision = decide(facts);
     if (decision.costs && !this.#budget.withdraw()) {
@@ -49,11 +49,11 @@ export class Judge {
   /**
    * Why a call must not go out after all, or undefined if it may: the server that it goes to may
    * hold its verb for stricter than the one before did, and time has passed. Records of `once` calls
-   * are one process's own: to another the key would be new.
+   * are of one set: to another the key would be new.
    */
   objectionTo(call: Call, link: ClientLink): string | undefined {
     if (!call.mayHaveRun) return undefined;
-    const evidence = link.server === call.firstServer ? 'handed-over' : 'forgotten';
+    const evidence = link.completions === call.completions ? 'handed-over' : 'forgotten';
     const facts = this.#factsOf(call, call.verb.row, evidence, true, false);
     const { action, why } = decide(facts);
     return action === 'send-again' ? undefined : why;

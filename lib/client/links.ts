@@ -1,12 +1,12 @@
 import { HoldfastError, isHoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
 import type { Medium } from '../media/medium.ts';
-import type { Protocol, Refusal, Verdict } from '../protocols/protocol.ts';
+import type { Protocol, Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { backoffMs } from '../retry/backoff.ts';
 import { IdleLife } from '../retry/idle-life.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
 import { Calls, type CallsOwner } from './calls.ts';
-import type { ClientLink, LinkOwner } from './client-link.ts';
+import type { ClientLink } from './client-link.ts';
 import { Dialler, type DiallerOwner } from './dialler.ts';
 import { Endpoints } from './endpoints.ts';
 import type {
@@ -16,6 +16,7 @@ import type {
   ReplayEvent,
   StateEvent,
 } from './events.ts';
+import type { LinkOwner } from './link-owner.ts';
 import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
 
 /** Who hears of what happens. */
@@ -30,15 +31,19 @@ export interface LinksListener {
 
 /**
  * The links of one client: at most one that calls are sent on, one that is being made, and those
- * that drain. It dials when somebody waits, waits longer from failure to failure, and moves on
- * from a link that drains or dies.
+ * that were left. It dials when somebody waits, waits longer from failure to failure, and moves on
+ * from a link that dies, or whose server drains: from that only when there is another.
  */
 export class Links implements LinkOwner, CallsOwner, DiallerOwner {
   readonly calls: Calls;
   readonly #options: ResolvedClientOptions;
   readonly #listener: LinksListener;
   #state: ClientState = 'idle';
+  /** How far the next link is. */
+  #next: 'none' | 'waiting' | 'connecting' = 'none';
+  #isClosed = false;
   #link: ClientLink | undefined;
+  /** Links that were left: their calls are finished there. */
   readonly #others = new Set<ClientLink>();
   #isScheduled = false;
   #isClosing = false;
@@ -127,7 +132,7 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
 
   /** Ends now; what is pending fails. */
   destroy(reason: Error | undefined): void {
-    if (this.#state === 'closed') return;
+    if (this.#isClosed) return;
     this.#isClosing = true;
     const why =
       reason === undefined
@@ -162,13 +167,12 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
   }
 
   onUp(link: ClientLink, verdicts: readonly Verdict[]): void {
-    // The server has fenced every older link of the session; one that drained may not know yet.
-    for (const other of this.#others) {
+    const older = this.#link === undefined ? this.#others : [...this.#others, this.#link];
+    for (const other of older) {
       if (other.server !== link.server) continue;
-      const fenced = new HoldfastError(
-        'ERR_HOLDFAST_LOST',
-        `${other.label} gave way to ${link.label}`,
-      );
+      // The server has fenced every older link of the session; this side may not know yet.
+      const why = `${other.label} gave way to ${link.label}`;
+      const fenced = new HoldfastError('ERR_HOLDFAST_LOST', why);
       other.destroy(fenced);
       this.calls.attempts.onLost(other, fenced, true);
     }
@@ -185,25 +189,34 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
   }
 
   onDialled(link: ClientLink): void {
+    const older = this.#link;
+    this.#next = 'none';
     this.#link = link;
     this.#lastFailure = undefined;
-    this.#enter('ready', undefined);
+    if (older !== undefined) {
+      this.#others.add(older);
+      older.leave();
+    }
+    this.#tellState(undefined);
     for (const reader of this.#readers) reader.resolve();
     link.pump();
   }
 
   onDialFailed(error: Error): void {
-    if (this.#state === 'closed') {
+    if (this.#isClosed) {
       this.#finish();
       return;
     }
     this.#tries++;
     this.#lastFailure = error;
-    this.#enter('idle', error);
+    this.#next = 'none';
+    this.#tellState(error);
     // Final is meant of one address; another may do.
     if (isHoldfastError(error) && error.final && this.#tries >= this.#endpoints.count) {
       for (const reader of this.#readers) reader.reject(error);
-      this.calls.failAll(error.code, error.message, error, (call) => call.link === undefined);
+      if (this.#link === undefined) {
+        this.calls.failAll(error.code, error.message, error, (call) => call.link === undefined);
+      }
       if (this.#options.eager) return;
     }
     this.#seek();
@@ -231,26 +244,48 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
     this.calls.attempts.onRefused(link, number, refusal);
   }
 
+  onUnknown(link: ClientLink, number: number, fate: UnknownFate): void {
+    this.#check(number);
+    this.calls.attempts.onUnknown(link, number, fate);
+  }
+
+  onVerdict(link: ClientLink, number: number, verdict: Verdict): void {
+    this.calls.attempts.onLaterVerdict(link, number, verdict);
+  }
+
   onDraining(link: ClientLink, timeLeftMs: number): void {
-    this.#others.add(link);
     this.#endpoints.failed(link.medium, this.#options.clock.now());
-    if (link === this.#link) this.#leave(undefined);
     this.#listener.onDraining({ link: link.label, timeLeftMs });
+    if (link.inFlight === 0) this.onDrained(link);
     this.#seek();
+  }
+
+  onLine(link: ClientLink, accepted: number): void {
+    this.#leave(link, undefined);
+    this.calls.attempts.onLine(link, accepted);
+    this.#seek();
+  }
+
+  /** With nothing to do there the server need not wait for this client. */
+  onDrained(link: ClientLink): void {
+    if (link !== this.#link || this.calls.needing > 0) return;
+    this.#leave(link, undefined);
+    link.leave();
   }
 
   onLost(link: ClientLink, cause: Error | undefined): void {
     if (this.#dialler.lost(link, cause)) return;
-    this.#others.delete(link);
     if (link === this.#link) {
       this.#endpoints.failed(link.medium, this.#options.clock.now());
       if (!link.isUseful) this.#tries++;
       this.#lastFailure = cause;
-      this.#leave(cause);
+      this.#leave(link, cause);
     }
-    // The hello of a link that is up has been said: of what drained elsewhere it cannot ask any more.
-    this.calls.attempts.onLost(link, cause, this.#link === undefined);
-    if (this.#state === 'closed') this.#finish();
+    this.#others.delete(link);
+    const canAsk = this.#link === undefined || this.#link.speaksFor(link.server);
+    this.calls.attempts.onLost(link, cause, canAsk);
+    if (this.#link !== undefined) this.calls.attempts.askOn(this.#link);
+    if (this.#isClosed) this.#finish();
     else this.#seek();
   }
 
@@ -273,18 +308,21 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
   #onTick(): void {
     this.#isScheduled = false;
     if (this.#link !== undefined) this.#link.pump();
-    else this.#seek();
+    this.#seek();
   }
 
-  /** There is no link to send on any more. */
-  #leave(cause: Error | undefined): void {
+  /** No call is sent on the link any more, if it is the one that they are sent on. */
+  #leave(link: ClientLink, cause: Error | undefined): void {
+    if (link !== this.#link) return;
     this.#link = undefined;
-    if (this.#state === 'ready') this.#enter('idle', cause);
+    this.#others.add(link);
+    this.#tellState(cause);
   }
 
-  /** Sees to a link if somebody needs one. */
+  /** Sees to a link if somebody needs one; to the next already when the server goes. */
   #seek(): void {
-    if (this.#state !== 'idle' || this.#link !== undefined) return;
+    if (this.#next !== 'none' || this.#isClosed) return;
+    if (this.#link !== undefined && !this.#link.isDraining) return;
     if (!this.#isNeeded()) return;
     // Every address gets one try before there is a pause.
     const rounds = Math.max(0, this.#tries - this.#endpoints.count + 1);
@@ -296,28 +334,33 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
       this.#startDial();
       return;
     }
-    this.#enter('waiting', this.#lastFailure);
+    this.#next = 'waiting';
+    this.#tellState(this.#lastFailure);
     this.#backoffAlarm.set(this.#options.clock.now() + delayMs);
   }
 
   #isNeeded(): boolean {
-    return this.calls.needing > 0 || this.#readers.length > 0 || this.#options.eager;
+    if (this.calls.needing > 0 || this.#readers.length > 0 || this.#options.eager) return true;
+    return this.#link !== undefined && this.#link.inFlight > 0;
   }
 
   #onBackoffOver(): void {
+    this.#next = 'none';
     if (this.#isNeeded()) this.#startDial();
-    else this.#enter('idle', this.#lastFailure);
+    else this.#tellState(this.#lastFailure);
   }
 
   #startDial(): void {
-    this.#enter('connecting', undefined);
+    this.#next = 'connecting';
+    this.#tellState(undefined);
     this.#dialler.start();
   }
 
   #end(reason: Error | undefined): void {
-    if (this.#state === 'closed') return;
+    if (this.#isClosed) return;
     const link = this.#link;
-    this.#enter('closed', reason);
+    this.#isClosed = true;
+    this.#tellState(reason);
     this.#backoffAlarm.clear();
     const closed = new HoldfastError('ERR_HOLDFAST_CLOSED', 'The client is closed', {
       cause: reason,
@@ -338,10 +381,16 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
     this.#listener.onClosed(this.#closeReason);
   }
 
-  #enter(next: ClientState, reason: Error | undefined): void {
+  /** What the client does is what its links do; tells when that has changed. */
+  #tellState(reason: Error | undefined): void {
     const previous = this.#state;
-    if (previous === next || previous === 'closed') return;
+    const next = this.#isClosed ? 'closed' : this.#link !== undefined ? 'ready' : this.#idleState();
+    if (previous === next) return;
     this.#state = next;
     this.#listener.onState({ next, previous, reason });
+  }
+
+  #idleState(): ClientState {
+    return this.#next === 'none' ? 'idle' : this.#next;
   }
 }

@@ -60,6 +60,10 @@ export interface ServerHello {
   readonly maxCalls: number;
   /** The server's verbs; calls refer to them by their place. */
   readonly verbs: readonly VerbRow[];
+  /** Names the set of records of `once` calls; servers that share them have the same. */
+  readonly completions?: string;
+  /** Earlier server processes for which this one's verdicts speak too. */
+  readonly heirOf?: readonly string[];
   /** One for each number of the client's `resume`, in that order. */
   readonly verdicts?: readonly Verdict[];
 }
@@ -72,6 +76,12 @@ export interface Refusal {
   readonly retryAfterMs?: number | undefined;
   /** True when sending the call again, here or elsewhere, cannot help. */
   readonly final: boolean;
+}
+
+/** Why a server cannot tell whether it executed a call. */
+export interface UnknownFate {
+  readonly code: string;
+  readonly message: string;
 }
 
 /** The client's half of the protocol on one link. */
@@ -93,6 +103,8 @@ export interface ClientWire {
   cancel(number: number): Buffer;
   /** All calls below `number` are settled: their answers need not be kept. */
   acknowledge(number: number): Buffer;
+  /** Asks what became of calls that were sent on links which are gone. */
+  ask(numbers: readonly number[]): Buffer;
 }
 
 /** Who takes what a server says. */
@@ -103,10 +115,16 @@ export interface ClientSink {
   onUndecodable(number: number, error: HoldfastError): void;
   onRemoteError(number: number, failure: RemoteFailure): void;
   onRefused(number: number, refusal: Refusal): void;
+  /** The call may have been executed, and the server will never know more. */
+  onUnknown(number: number, fate: UnknownFate): void;
+  /** What became of a call that {@link ClientWire.ask} named. */
+  onVerdict(number: number, verdict: Verdict): void;
   onPing(token: number): void;
   onPong(token: number): void;
-  /** The server takes no new calls on this link and ends it within the time. */
+  /** The server goes within the time: it is best to open another link now. */
   onDrain(timeLeftMs: number): void;
+  /** Of the calls on this link the server takes the first `accepted`, and never one after them. */
+  onLine(accepted: number): void;
   /** The server gives the link up and says why; it closes next. */
   onFault(error: HoldfastError): void;
 }

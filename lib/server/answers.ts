@@ -1,4 +1,4 @@
-import { codeOf, HoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
+import { codeOf, type ErrorCode, HoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
 import { encodeFailure } from '../protocols/holdfast/answer-frames.ts';
 import type { Refusal } from '../protocols/protocol.ts';
 import type { ServerCall } from './server-call.ts';
@@ -36,6 +36,11 @@ export class Answers {
   /** The call was not executed: nothing is recorded, and a client that asks is told `never`. */
   refuse(call: ServerCall, refusal: Refusal): void {
     if (!call.isCancelled) call.session.link?.refuse(call.number, refusal);
+  }
+
+  /** Nobody can tell whether the call was executed: nothing is recorded. */
+  unknown(call: ServerCall, code: ErrorCode, message: string): void {
+    if (!call.isCancelled) call.session.link?.unknown(call.number, { code, message });
   }
 
   /** A handler threw: it refused the call, or it failed. */

@@ -14,7 +14,6 @@ import type { Session } from './session.ts';
 
 /** From a call that arrived to its answer: admission, the input, the handler. */
 export class Dispatch {
-  isDraining = false;
   readonly #served: readonly ServedVerb[];
   readonly #options: ResolvedServerOptions;
   readonly #answers: Answers;
@@ -42,7 +41,7 @@ export class Dispatch {
       link.refuse(number, hopeless('ERR_HOLDFAST_UNKNOWN_VERB', message));
       return;
     }
-    const refusal = this.#refusalOf(session, arrived);
+    const refusal = this.#refusalOf(link, session, arrived);
     if (refusal !== undefined) {
       link.refuse(number, refusal);
       return;
@@ -82,9 +81,9 @@ export class Dispatch {
   }
 
   /** The limits are the session's: a client does not get more by coming again. */
-  #refusalOf(session: Session, arrived: ArrivedCall): Refusal | undefined {
+  #refusalOf(link: ServerLink, session: Session, arrived: ArrivedCall): Refusal | undefined {
     const { maxCalls, maxIncomingBytes } = this.#options;
-    if (this.isDraining) return busy('ERR_HOLDFAST_DRAINING', 'the server is draining');
+    if (link.isLined) return busy('ERR_HOLDFAST_DRAINING', 'the server is draining');
     if (session.handlers >= maxCalls) {
       const message = `the server's limit maxCalls (${maxCalls}) is reached`;
       return busy('ERR_HOLDFAST_TOO_MANY_CALLS', message);

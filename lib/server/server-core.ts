@@ -2,15 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { MemoryCompletionStore } from '../completions/memory.ts';
 import { HoldfastError, type Outcome } from '../errors.ts';
 import type { Channel, Listener, Listening, Peer } from '../media/medium.ts';
-import { encodeServerHello, maxResumed } from '../protocols/holdfast/hello.ts';
+import { encodeServerHello } from '../protocols/holdfast/hello.ts';
 import { ReplyWriter } from '../protocols/holdfast/reply-writer.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
+import { maxResumed } from '../protocols/holdfast/verdicts.ts';
 import type { ServerHello } from '../protocols/protocol.ts';
 import { Alarm, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
 import { tableOf } from '../verbs/table.ts';
 import type { AnswersListener } from './answers.ts';
 import { Dispatch } from './dispatch.ts';
 import type { ServedVerb } from './handlers.ts';
+import { Notices } from './notices.ts';
 import type { ResolvedServerOptions } from './options.ts';
 import { RecordBudget } from './records.ts';
 import { ServerLink, type ServerLinkOwner } from './server-link.ts';
@@ -22,6 +24,14 @@ export interface CutCall {
   readonly peer: Peer;
   /** Its handler had begun, so nobody can tell. */
   readonly outcome: Outcome;
+}
+
+/** How long a drain may take. */
+export interface DrainBounds {
+  /** What is not done by then is cut off. */
+  readonly timeoutMs: number;
+  /** For so long calls are still taken, while clients open other links. */
+  readonly noticeMs: number;
 }
 
 /** Who hears of what happens. */
@@ -40,6 +50,9 @@ export class ServerCore implements ServerLinkOwner {
   readonly #dispatch: Dispatch;
   readonly #listener: ServerListener;
   readonly #wheel: TimerWheel;
+  readonly #context: SessionContext;
+  #drained: Promise<readonly CutCall[]> | undefined;
+  readonly #cut: CutCall[] = [];
   #listenings: Listening[] = [];
   #drainUntil: number | undefined;
   #isClosed = false;
@@ -55,15 +68,17 @@ export class ServerCore implements ServerLinkOwner {
     this.options = options;
     this.#listener = listener;
     this.#wheel = wheelOf(clock);
-    const context: SessionContext = {
+    this.#context = {
       clock,
       wheel: this.#wheel,
       writer: new ReplyWriter(),
       budget: new RecordBudget(maxRecordedBytes),
       resumeGraceMs,
       keepSessionsMs,
+      isEnding: false,
+      onIdle: () => this.#settle(),
     };
-    this.sessions = new Sessions(context, maxSessions);
+    this.sessions = new Sessions(this.#context, maxSessions);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -88,33 +103,44 @@ export class ServerCore implements ServerLinkOwner {
     return Object.freeze(this.#listenings.map(({ url }) => url));
   }
 
-  /** Finishes what was accepted; what is not done in time is cut off and named. */
-  async drain(timeoutMs: number): Promise<CutCall[]> {
-    const drainUntil = this.options.clock.now() + timeoutMs;
+  /**
+   * The orderly end, in two steps: clients are told that the server goes soon, and open another link;
+   * then the last accepted line is drawn. What was accepted is finished; what is not done in time is
+   * cut off and named.
+   */
+  drain(bounds: DrainBounds): Promise<readonly CutCall[]> {
+    this.#drained ??= this.#drain(bounds);
+    return this.#drained;
+  }
+
+  async #drain({ timeoutMs, noticeMs }: DrainBounds): Promise<readonly CutCall[]> {
+    const { clock } = this.options;
+    const startedAt = clock.now();
+    const drainUntil = startedAt + timeoutMs;
     this.#drainUntil = drainUntil;
-    this.#dispatch.isDraining = true;
-    const cut: CutCall[] = [];
-    const nameRunning = (): void => {
-      for (const { verb, peer } of this.sessions.running()) {
-        cut.push({ verb, peer, outcome: 'unknown' });
-      }
-    };
-    const alarm = new Alarm(this.#wheel, () => {
-      nameRunning();
-      this.sessions.cancelAll('the server drained and its time was over');
+    this.#context.isEnding = true;
+    const end = new Alarm(this.#wheel, () => {
+      this.#cutAll('the server drained and its time was over');
       this.#destroyLinks();
     });
+    const line = new Alarm(this.#wheel, () => this.#drawLines());
     this.#wheel.hold();
-    alarm.set(drainUntil);
+    end.set(drainUntil);
     await this.#stopListening();
-    for (const link of this.links) link.drain(timeoutMs);
+    const notices = new Notices<ServerLink>(clock, this.#wheel, (link) => {
+      link.drain(Math.max(0, drainUntil - clock.now()));
+    });
+    notices.start(this.links, noticeMs / 2);
+    if (noticeMs > 0) line.set(startedAt + noticeMs);
+    else this.#drawLines();
     this.#settle();
     await this.closed;
-    nameRunning();
+    end.clear();
+    line.clear();
+    notices.stop();
     this.sessions.endAll();
-    alarm.clear();
     this.#wheel.release();
-    return cut;
+    return this.#cut;
   }
 
   /** Cuts everything off. */
@@ -122,7 +148,7 @@ export class ServerCore implements ServerLinkOwner {
     this.#isClosed = true;
     await this.#stopListening();
     this.#destroyLinks();
-    this.sessions.cancelAll('the server was closed');
+    this.#cutAll('the server was closed');
     this.#settle();
     await this.closed;
     this.sessions.endAll();
@@ -173,12 +199,25 @@ export class ServerCore implements ServerLinkOwner {
     await Promise.all(listenings.map((listening) => listening.close()));
   }
 
+  #drawLines(): void {
+    for (const link of this.links) link.drawLine();
+  }
+
+  /** Ends what runs, and notes it. */
+  #cutAll(why: string): void {
+    for (const { verb, peer } of this.sessions.running()) {
+      this.#cut.push({ verb, peer, outcome: 'unknown' });
+    }
+    this.sessions.cancelAll(why);
+  }
+
   #destroyLinks(): void {
     for (const link of this.links) link.destroy();
   }
 
   #settle(): void {
     const isEnding = this.#isClosed || this.#drainUntil !== undefined;
-    if (isEnding && this.links.size === 0 && this.#listenings.length === 0) this.#resolveClosed();
+    if (!isEnding || this.links.size > 0 || this.#listenings.length > 0) return;
+    if (this.sessions.isIdle) this.#resolveClosed();
   }
 }

@@ -1,14 +1,21 @@
 import { HoldfastError, isHoldfastError } from '../errors.ts';
 import { closeTimeoutMs } from '../link/limits.ts';
 import { Outbox } from '../link/outbox.ts';
+import { PingWatch } from '../link/ping-watch.ts';
 import type { Channel, ChannelUser, Peer } from '../media/medium.ts';
-import { encodeRefusal } from '../protocols/holdfast/answer-frames.ts';
+import { encodeRefusal, encodeUnknown } from '../protocols/holdfast/answer-frames.ts';
 import {
   type ArrivedCall,
   HoldfastServerWire,
   type ServerSink,
 } from '../protocols/holdfast/server-wire.ts';
-import type { ClientHello, Refusal, ServerHello } from '../protocols/protocol.ts';
+import type {
+  ClientHello,
+  Refusal,
+  ServerHello,
+  UnknownFate,
+  Verdict,
+} from '../protocols/protocol.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { ResolvedServerOptions } from './options.ts';
 import { authenticated, type Principal } from './principal.ts';
@@ -48,6 +55,10 @@ export class ServerLink implements ChannelUser, ServerSink {
   session: Session | undefined;
   /** Highest number of a call that came for the first time. */
   highestNumber = 0;
+  /** The last accepted line is drawn: what comes now is never executed. */
+  isLined = false;
+  /** CALL frames that came. */
+  #calls = 0;
   readonly #owner: ServerLinkOwner;
   readonly #channel: Channel;
   readonly #outbox: Outbox;
@@ -56,11 +67,8 @@ export class ServerLink implements ChannelUser, ServerSink {
   /** Largest frame that the client takes. */
   #maxFrameBytes = 0;
   #heardAt: number;
-  #pingToken = 0;
-  #isPinged = false;
-  /** The ping waits behind replies: as long as those get through, the client lives. */
-  #isPingBehind = false;
-  /** What was through when it was last looked at. */
+  readonly #pings: PingWatch;
+  /** What was through when a pause was last looked at. */
   #progressBytes = 0;
   #isPaused = false;
   /** Answers to pings since the outbox was last empty. */
@@ -76,6 +84,7 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#channel = channel;
     this.#heardAt = clock.now();
     this.#outbox = new Outbox(channel, () => this.#onEmpty());
+    this.#pings = new PingWatch(this.#outbox);
     this.#wire = new HoldfastServerWire(this, maxFrameBytes);
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
     this.#alarm.set(this.#heardAt + handshakeTimeoutMs);
@@ -100,10 +109,22 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#push(encodeRefusal(number, refusal, this.#maxFrameBytes));
   }
 
-  /** Tells the client to send no new calls here. */
+  /** The server cannot tell whether it executed the call. */
+  unknown(number: number, fate: UnknownFate): void {
+    this.#push(encodeUnknown(number, fate, this.#maxFrameBytes));
+  }
+
+  /** Tells the client that the server goes soon; calls are taken until {@link drawLine}. */
   drain(timeLeftMs: number): void {
     if (this.session !== undefined) this.#push(this.#wire.drain(Math.ceil(timeLeftMs)));
-    else this.destroy();
+    else this.fault(new HoldfastError('ERR_HOLDFAST_DRAINING', 'The server is draining'));
+  }
+
+  /** The last accepted line: calls that came so far are finished, later ones are never executed. */
+  drawLine(): void {
+    if (this.isLined || this.session === undefined) return;
+    this.isLined = true;
+    this.#push(this.#wire.line(this.#calls));
   }
 
   /** Gives the link up and tells the client why. */
@@ -129,7 +150,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   onBytes(chunk: Buffer): void {
     if (this.#isGone) return;
     this.#heardAt = this.#owner.options.clock.now();
-    this.#isPinged = false;
+    this.#pings.end();
     try {
       this.#wire.receive(chunk);
     } catch (error) {
@@ -184,15 +205,16 @@ export class ServerLink implements ChannelUser, ServerSink {
     const verdicts = resume.map((number) => session.verdictOn(number));
     this.#alarm.set(options.clock.now() + options.idlePingMs);
     this.#push(this.#wire.hello({ ...hello, verdicts }));
-    for (const [index, verdict] of verdicts.entries()) {
-      if (verdict === 'done') this.send(session.records.frameOf(resume[index] as number));
-    }
+    this.#deliver(resume, verdicts);
     const timeLeftMs = this.#owner.drainTimeLeftMs();
-    if (timeLeftMs !== undefined) this.drain(timeLeftMs);
+    if (timeLeftMs === undefined) return;
+    this.drain(timeLeftMs);
+    this.drawLine();
   }
 
   onCall(call: ArrivedCall): void {
     if (this.session === undefined) throw tooEarly();
+    this.#calls++;
     this.#owner.onCall(this, call);
   }
 
@@ -211,6 +233,14 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.session.records.acknowledge(number);
   }
 
+  onAsk(numbers: readonly number[]): void {
+    const { session } = this;
+    if (session === undefined) throw tooEarly();
+    const verdicts = numbers.map((number) => session.verdictOn(number));
+    this.#push(this.#wire.verdicts(numbers, verdicts));
+    this.#deliver(numbers, verdicts);
+  }
+
   onPing(token: number): void {
     if (this.session === undefined) throw tooEarly();
     this.#push(this.#wire.pong(token));
@@ -219,6 +249,14 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   onPong(): void {}
+
+  /** Sends the answers of the calls that are done. */
+  #deliver(numbers: readonly number[], verdicts: readonly Verdict[]): void {
+    for (const [index, verdict] of verdicts.entries()) {
+      if (verdict === 'done')
+        this.send((this.session as Session).records.frameOf(numbers[index] as number));
+    }
+  }
 
   #push(frame: Buffer): void {
     if (this.#isGone) return;
@@ -272,7 +310,7 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#pongs = 0;
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#isPinged = false;
+    this.#pings.end();
     this.#heardAt = this.#owner.options.clock.now();
     this.#alarm.set(this.#heardAt + this.#owner.options.idlePingMs);
     this.#channel.resume();
@@ -308,22 +346,13 @@ export class ServerLink implements ChannelUser, ServerSink {
     const silentMs = now - this.#heardAt;
     if (silentMs < idlePingMs) {
       this.#alarm.set(this.#heardAt + idlePingMs);
-    } else if (this.#isPinged) {
-      const { writtenBytes, backlogBytes } = this.#outbox;
-      if (!this.#isPingBehind || writtenBytes === this.#progressBytes) {
-        this.destroy();
-        return;
-      }
-      this.#progressBytes = writtenBytes;
-      this.#isPingBehind = backlogBytes > 0;
+    } else if (this.#pings.token === 0) {
+      this.#push(this.#wire.ping(this.#pings.begin()));
+      this.#alarm.set(now + heartbeatTimeoutMs);
+    } else if (this.#pings.hasProgress()) {
       this.#alarm.set(now + heartbeatTimeoutMs);
     } else {
-      this.#isPinged = true;
-      this.#isPingBehind = this.#outbox.backlogBytes > 0;
-      this.#progressBytes = this.#outbox.writtenBytes;
-      this.#pingToken = (this.#pingToken % 0xffff_ffff) + 1;
-      this.#push(this.#wire.ping(this.#pingToken));
-      this.#alarm.set(now + heartbeatTimeoutMs);
+      this.destroy();
     }
   }
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import type { HoldfastError } from '../errors.ts';
 import type { Listener, Peer } from '../media/medium.ts';
-import { milliseconds } from '../util/check.ts';
+import { type Checks, milliseconds, resolveOptions } from '../util/check.ts';
 import { emitSafely } from '../util/emit.ts';
 import type { ServedVerb } from './handlers.ts';
 import type { ResolvedServerOptions } from './options.ts';
@@ -21,7 +21,18 @@ export interface ServerEvents {
   handlerError: (event: { readonly verb: string; readonly error: unknown }) => void;
 }
 
-const drainTimeout = milliseconds(1);
+/** How a drain goes. Durations are milliseconds. */
+export interface DrainOptions {
+  /** All of it takes no longer than this. Default 10 s. */
+  readonly timeoutMs?: number;
+  /**
+   * For so long calls are still taken, while clients open other links. 0: none are taken from the
+   * beginning. Default 1 s, or half of `timeoutMs` if that is less.
+   */
+  readonly noticeMs?: number;
+}
+
+const drainChecks: Checks<DrainOptions> = { timeoutMs: milliseconds(1), noticeMs: milliseconds() };
 
 /** Serves verbs. Made by {@link serve}; ends with {@link drain} or {@link close}. */
 export class Server {
@@ -58,13 +69,19 @@ export class Server {
   }
 
   /**
-   * The orderly end: no new connections, no new calls; clients are told and move on; calls that
-   * were accepted are finished and answered; then everything closes. What is not done within
-   * `timeoutMs` (default 10 s) is cut off and reported.
+   * The orderly end: no new connections; clients are told and open another link; after `noticeMs`
+   * no new calls are taken here; calls that were accepted are finished and answered; then everything
+   * closes. What is not done within `timeoutMs` is cut off and reported. A drain that runs already
+   * goes on as it began.
    */
-  async drain({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}): Promise<DrainReport> {
-    drainTimeout('timeoutMs', timeoutMs);
-    return { cut: await this.#core.drain(timeoutMs) };
+  async drain(options: DrainOptions = {}): Promise<DrainReport> {
+    const { timeoutMs = 10_000, noticeMs = Math.min(1_000, timeoutMs / 2) } = resolveOptions(
+      'drain option',
+      options,
+      {},
+      drainChecks,
+    );
+    return { cut: await this.#core.drain({ timeoutMs, noticeMs }) };
   }
 
   /** Ends now: connections are cut, handlers' signals abort. */

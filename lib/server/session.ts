@@ -18,6 +18,10 @@ export interface SessionContext {
   readonly resumeGraceMs: number;
   /** After a lost link the session is kept for so long. */
   readonly keepSessionsMs: number;
+  /** The server ends: what runs is finished within the time of the drain, which is its grace. */
+  isEnding: boolean;
+  /** Told while the server ends, when a session has nothing running any more. */
+  onIdle(): void;
 }
 
 /**
@@ -83,7 +87,8 @@ export class Session {
     if (this.#link !== link) return;
     this.#link = undefined;
     const now = this.#context.clock.now();
-    if (this.running.size > 0) this.#grace.set(now + this.#context.resumeGraceMs);
+    const { isEnding, resumeGraceMs } = this.#context;
+    if (this.running.size > 0 && !isEnding) this.#grace.set(now + resumeGraceMs);
     this.#expiry.set(now + this.#context.keepSessionsMs);
   }
 
@@ -124,6 +129,7 @@ export class Session {
   /** A handler is done, or nobody waits for it any more. */
   finished(call: ServerCall): void {
     if (this.running.get(call.number) === call) this.running.delete(call.number);
+    if (this.#context.isEnding && this.running.size === 0) this.#context.onIdle();
   }
 
   cancelAll(why: string): void {
@@ -188,6 +194,11 @@ export class Sessions {
   /** Calls whose handlers run, of all sessions. */
   *running(): Iterable<ServerCall> {
     for (const session of this.#byId.values()) yield* session.running.values();
+  }
+
+  get isIdle(): boolean {
+    for (const { running } of this.#byId.values()) if (running.size > 0) return false;
+    return true;
   }
 
   cancelAll(why: string): void {

@@ -116,7 +116,7 @@ describe('Promise 7: a server that drains loses nothing', () => {
     await busy.close();
   });
 
-  it('refuses calls that come while it drains, so that they wait for its successor', async () => {
+  it('refuses calls that come behind its last line, so that they wait for its successor', async () => {
     const here = memory();
     let release: (value: string) => void = () => {};
     const before = new Executions();
@@ -136,7 +136,7 @@ describe('Promise 7: a server that drains loses nothing', () => {
     await client.ready();
     const running = client.call.read('x');
     for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
-    const drained = old.drain();
+    const drained = old.drain({ noticeMs: 0 });
     // Made in the same turn, it crosses the notice on its way.
     const crossing = client.call.mutate('y');
     const next = await serve(verbs, executions.handlers(), { listen: here });
@@ -147,6 +147,87 @@ describe('Promise 7: a server that drains loses nothing', () => {
     expect([before.of('y'), executions.of('y')]).to.deep.equal([0, 1]);
     await client.close();
     await next.close();
+  });
+
+  it('takes calls until there is another link, and loses none of them', async () => {
+    const here = memory();
+    const executions = new Executions();
+    let release: (value: string) => void = () => {};
+    const handlers = {
+      ...executions.handlers(),
+      semi: () =>
+        new Promise<string>((resolve) => {
+          release = resolve;
+        }),
+    };
+    const old = await serve(verbs, handlers, { listen: here });
+    const client = connect(here, verbs, { reconnectBaseMs: 1, reconnectCapMs: 2 });
+    const running = client.call.semi('keeps the old link');
+    await client.call.read('x');
+    const told = new Promise((resolve) => client.once('draining', resolve));
+    const drained = old.drain({ noticeMs: 5_000 });
+    await told;
+    // Nobody else listens, so there is no link but the one that goes.
+    expect(await client.call.mutate('y')).to.equal('done y');
+    expect(client.state).to.equal('ready');
+    const after = new Executions();
+    const next = await serve(verbs, after.handlers(), { listen: here });
+    while (after.total === 0) await client.call.mutate(`z ${after.total}`);
+    release('finished');
+    expect(await running).to.equal('finished');
+    expect((await drained).cut).to.deep.equal([]);
+    expect(executions.of('y')).to.equal(1);
+    await client.close();
+    await next.close();
+  });
+
+  it('finishes what it runs for a client whose connection is lost meanwhile', async () => {
+    const executions = new Executions();
+    let release: () => void = () => {};
+    const handlers = {
+      ...executions.handlers(),
+      mutate: async (name: string) => {
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        return executions.note(name);
+      },
+    };
+    const server = await serve(verbs, handlers, { listen: 'tcp://127.0.0.1:0' });
+    const client = connect(server.urls[0] as string, verbs);
+    const call = failureOf(client.call.mutate('x'));
+    await client.call.read('begun');
+    const drained = server.drain();
+    client.destroy();
+    await call;
+    while (server.connections > 0) await new Promise(setImmediate);
+    expect(executions.of('x')).to.equal(0);
+    release();
+    expect((await drained).cut).to.deep.equal([]);
+    expect(executions.of('x')).to.equal(1);
+  });
+
+  it('tells many clients one after the other, and draws the line for all in time', async () => {
+    const clock = new FakeClock({ turns: 'real' });
+    const here = memory();
+    const never = () => new Promise<string>(() => {});
+    const executions = new Executions();
+    const handlers = { ...executions.handlers(), mutate: never };
+    const server = await serve(verbs, handlers, { listen: here, clock });
+    const clients = Array.from({ length: 200 }, () => connect(here, verbs, { timeoutMs: 5_000 }));
+    let told = 0;
+    for (const client of clients) client.on('draining', () => told++);
+    const calls = clients.map((client) => failureOf(client.call.mutate('x')));
+    await Promise.all(clients.map((client) => client.call.read('begun')));
+    const drained = server.drain({ timeoutMs: 1_000, noticeMs: 400 });
+    await clock.pass(50);
+    expect(told).to.be.within(20, 100);
+    await clock.pass(200);
+    expect(told).to.equal(200);
+    await clock.pass(800);
+    expect((await drained).cut).to.have.lengthOf(200);
+    for (const client of clients) client.destroy();
+    await Promise.all(calls);
   });
 
   it('is bounded in time, and reports what was cut', async () => {

@@ -1,5 +1,5 @@
 import type { RemoteFailure } from '../../errors.ts';
-import type { Refusal } from '../protocol.ts';
+import type { Refusal, UnknownFate } from '../protocol.ts';
 import { numberFrame, valueFrame } from './control-frames.ts';
 import { FrameType, lengthBytes } from './frames.ts';
 
@@ -32,13 +32,22 @@ export function encodeRefusal(
   return numbered(FrameType.refused, number, list);
 }
 
+/** An UNKNOWN frame that fits into what the client takes. */
+export function encodeUnknown(
+  number: number,
+  { code, message }: UnknownFate,
+  maxFrameBytes: number,
+): Buffer {
+  return numbered(FrameType.unknown, number, [code, clip(message, maxFrameBytes)]);
+}
+
 function clip(text: string, maxFrameBytes: number): string {
   const maxLength = Math.min(maxTextLength, Math.floor(maxFrameBytes / 8));
   return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
 }
 
 function numbered(
-  type: typeof FrameType.error | typeof FrameType.refused,
+  type: typeof FrameType.error | typeof FrameType.refused | typeof FrameType.unknown,
   number: number,
   list: unknown,
 ): Buffer {

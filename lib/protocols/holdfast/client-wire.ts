@@ -6,6 +6,7 @@ import { FrameDecoder, type FrameSink } from './frame-decoder.ts';
 import { FrameType, maxHelloBytes, readNumber, readUint32 } from './frames.ts';
 import { decodeServerHello, encodeClientHello } from './hello.ts';
 import { unpackValue } from './values.ts';
+import { askFrame, readVerdicts } from './verdicts.ts';
 
 /** The client's half of holdfast/1 on one link. */
 export class HoldfastClientWire implements ClientWire, FrameSink {
@@ -52,6 +53,10 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
 
   acknowledge(number: number): Buffer {
     return numberFrame(FrameType.acknowledge, number);
+  }
+
+  ask(numbers: readonly number[]): Buffer {
+    return askFrame(numbers);
   }
 
   onFrame(type: number, buffer: Buffer, start: number, end: number, owned: boolean): void {
@@ -111,6 +116,17 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
         });
         return;
       }
+      case FrameType.unknown: {
+        if (end - start < 7) throw truncated('UNKNOWN');
+        const [code, message] = fields(buffer, start + 6, end);
+        this.#sink.onUnknown(readNumber(buffer, start), { code, message });
+        return;
+      }
+      case FrameType.verdicts:
+        readVerdicts(buffer.subarray(start, end), (number, verdict) => {
+          this.#sink.onVerdict(number, verdict);
+        });
+        return;
       case FrameType.ping:
         if (end - start !== 4) throw truncated('PING');
         this.#sink.onPing(readUint32(buffer, start));
@@ -122,6 +138,10 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
       case FrameType.drain:
         if (end - start !== 4) throw truncated('DRAIN');
         this.#sink.onDrain(readUint32(buffer, start));
+        return;
+      case FrameType.line:
+        if (end - start !== 6) throw truncated('LINE');
+        this.#sink.onLine(readNumber(buffer, start));
         return;
       default:
         throw unexpected(type);

@@ -18,12 +18,16 @@ export const FrameType = {
   call: 0x10,
   cancel: 0x11,
   acknowledge: 0x12,
+  ask: 0x13,
   reply: 0x20,
   error: 0x21,
   refused: 0x22,
+  unknown: 0x23,
+  verdicts: 0x24,
   ping: 0x30,
   pong: 0x31,
   drain: 0x40,
+  line: 0x41,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

@@ -1,17 +1,11 @@
 import { HoldfastError } from '../../errors.ts';
 import { show } from '../../util/check.ts';
 import { decodeTable, encodeTable } from '../../verbs/table.ts';
-import type { ClientHello, ServerHello, Verdict } from '../protocol.ts';
+import type { ClientHello, ServerHello } from '../protocol.ts';
 import { valueFrame } from './control-frames.ts';
-import {
-  FrameType,
-  maxHelloBytes,
-  preamble,
-  readNumber,
-  ValueForm,
-  writeNumber,
-} from './frames.ts';
+import { FrameType, maxHelloBytes, preamble, ValueForm } from './frames.ts';
 import { unpackValue } from './values.ts';
+import { decodeNumbers, decodeVerdicts, encodeNumbers, encodeVerdicts } from './verdicts.ts';
 
 /** Bytes of a session's id. */
 export const sessionBytes = 16;
@@ -31,48 +25,16 @@ export function encodeClientHello(hello: ClientHello): Buffer {
 /** What a server answers. */
 export function encodeServerHello(hello: ServerHello): Buffer {
   const { server, maxFrameBytes, maxCalls, verbs, verdicts = [] } = hello;
+  const { completions, heirOf = [] } = hello;
   return greeting({
     server,
     maxFrameBytes,
     maxCalls,
     verbs: encodeTable(verbs),
-    ...(verdicts.length === 0
-      ? {}
-      : { verdicts: Buffer.from(verdicts.map((verdict) => verdictCodes.indexOf(verdict))) }),
+    ...(completions === undefined ? {} : { completions }),
+    ...(heirOf.length === 0 ? {} : { heirOf }),
+    ...(verdicts.length === 0 ? {} : { verdicts: encodeVerdicts(verdicts) }),
   });
-}
-
-/** Most calls that a client asks about in its hello: 96 KiB of numbers. */
-export const maxResumed: number = 16 * 1024;
-
-/** A verdict travels as its place in this list. */
-const verdictCodes: readonly Verdict[] = ['never', 'running', 'done', 'forgotten'];
-
-const numberBytes = 6;
-
-function encodeNumbers(numbers: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(numbers.length * numberBytes);
-  for (const [index, number] of numbers.entries()) {
-    writeNumber(bytes, index * numberBytes, number);
-  }
-  return bytes;
-}
-
-function decodeNumbers(value: unknown): number[] {
-  if (!(value instanceof Uint8Array) || value.length % numberBytes !== 0) {
-    throw badHello(`resume must be bytes, ${numberBytes} for each call`);
-  }
-  const count = value.length / numberBytes;
-  if (count > maxResumed) throw badHello(`resume names more than ${maxResumed} calls`);
-  return Array.from({ length: count }, (_, index) =>
-    readNumber(value as Buffer, index * numberBytes),
-  );
-}
-
-function decodeVerdicts(value: unknown): Verdict[] {
-  if (!(value instanceof Uint8Array)) throw badHello('verdicts must be bytes, one for each call');
-  // What this version does not know helps nobody: the fate is not known.
-  return Array.from(value, (code) => verdictCodes[code] ?? 'forgotten');
 }
 
 function greeting(fields: Record<string, unknown>): Buffer {
@@ -101,21 +63,29 @@ export function decodeClientHello(buffer: Buffer, start: number, end: number): C
     maxFrameBytes: count(fields, 'maxFrameBytes'),
     credentials,
     ...(acknowledged === 0 ? {} : { acknowledged: acknowledged as number }),
-    ...(resume === undefined ? {} : { resume: decodeNumbers(resume) }),
+    ...(resume === undefined ? {} : { resume: decodeNumbers('resume', bytesOf('resume', resume)) }),
   };
 }
 
 /** Throws `ERR_HOLDFAST_PROTOCOL` when it is not a server's hello. */
 export function decodeServerHello(buffer: Buffer, start: number, end: number): ServerHello {
   const fields = decodeFields(buffer, start, end);
-  const server = fields['server'];
+  const { server, completions, heirOf, verdicts } = fields;
   if (typeof server !== 'string') throw badHello(`server must be a string, got ${show(server)}`);
+  if (completions !== undefined && typeof completions !== 'string') {
+    throw badHello(`completions must be a string, got ${show(completions)}`);
+  }
+  if (heirOf !== undefined && !isListOfStrings(heirOf)) {
+    throw badHello(`heirOf must be a list of strings, got ${show(heirOf)}`);
+  }
   return {
     server,
     maxFrameBytes: count(fields, 'maxFrameBytes'),
     maxCalls: count(fields, 'maxCalls'),
     verbs: decodeTable(fields['verbs']),
-    ...(fields['verdicts'] === undefined ? {} : { verdicts: decodeVerdicts(fields['verdicts']) }),
+    ...(completions === undefined ? {} : { completions }),
+    ...(heirOf === undefined ? {} : { heirOf }),
+    ...(verdicts === undefined ? {} : { verdicts: decodeVerdicts(bytesOf('verdicts', verdicts)) }),
   };
 }
 
@@ -133,6 +103,15 @@ function count(fields: Record<string, unknown>, name: string): number {
     throw badHello(`${name} must be a whole number above 0, got ${show(value)}`);
   }
   return value as number;
+}
+
+function bytesOf(name: string, value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw badHello(`${name} must be bytes, got ${show(value)}`);
+}
+
+function isListOfStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 function badHello(why: string): HoldfastError {

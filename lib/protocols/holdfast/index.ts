@@ -1,7 +1,7 @@
 import type { Protocol } from '../protocol.ts';
 import { HoldfastCallWriter } from './call-writer.ts';
 import { HoldfastClientWire } from './client-wire.ts';
-import { maxResumed } from './hello.ts';
+import { maxResumed } from './verdicts.ts';
 
 /** The native protocol, `holdfast/1`; PROTOCOL.md beside this file is its specification. */
 export const holdfastProtocol: Protocol = {

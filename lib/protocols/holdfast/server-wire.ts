@@ -1,7 +1,7 @@
 import type { HoldfastError } from '../../errors.ts';
-import type { ClientHello, ServerHello } from '../protocol.ts';
+import type { ClientHello, ServerHello, Verdict } from '../protocol.ts';
 import { truncated, unexpected } from './client-wire.ts';
-import { uint32Frame } from './control-frames.ts';
+import { numberFrame, uint32Frame } from './control-frames.ts';
 import { encodeFault } from './fault.ts';
 import { FrameDecoder, type FrameSink } from './frame-decoder.ts';
 import {
@@ -14,6 +14,7 @@ import {
   readUint32,
 } from './frames.ts';
 import { decodeClientHello, encodeServerHello } from './hello.ts';
+import { decodeNumbers, verdictsFrame } from './verdicts.ts';
 
 /** A CALL frame that arrived. Its value is still encoded; the memory may be reused after the call. */
 export interface ArrivedCall {
@@ -38,6 +39,7 @@ export interface ServerSink {
   onCall(call: ArrivedCall): void;
   onCancel(number: number): void;
   onAcknowledge(number: number): void;
+  onAsk(numbers: readonly number[]): void;
   onPing(token: number): void;
   onPong(token: number): void;
 }
@@ -115,6 +117,14 @@ export class HoldfastServerWire implements FrameSink {
     return uint32Frame(FrameType.drain, timeLeftMs);
   }
 
+  line(accepted: number): Buffer {
+    return numberFrame(FrameType.line, accepted);
+  }
+
+  verdicts(numbers: readonly number[], verdicts: readonly Verdict[]): Buffer {
+    return verdictsFrame(numbers, verdicts);
+  }
+
   onFrame(type: number, buffer: Buffer, start: number, end: number, owned: boolean): void {
     if (type === FrameType.call && this.#greeted) this.#onCall(buffer, start, end, owned);
     else this.#onOther(type, buffer, start, end);
@@ -157,6 +167,9 @@ export class HoldfastServerWire implements FrameSink {
       case FrameType.acknowledge:
         if (end - start !== 6) throw truncated('ACKNOWLEDGE');
         this.#sink.onAcknowledge(readNumber(buffer, start));
+        return;
+      case FrameType.ask:
+        this.#sink.onAsk(decodeNumbers('ASK', buffer.subarray(start, end)));
         return;
       case FrameType.ping:
         if (end - start !== 4) throw truncated('PING');

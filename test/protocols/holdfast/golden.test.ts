@@ -1,6 +1,10 @@
 import { expect } from 'chai';
 import { HoldfastError } from '../../../lib/errors.ts';
-import { encodeFailure, encodeRefusal } from '../../../lib/protocols/holdfast/answer-frames.ts';
+import {
+  encodeFailure,
+  encodeRefusal,
+  encodeUnknown,
+} from '../../../lib/protocols/holdfast/answer-frames.ts';
 import { HoldfastCallWriter } from '../../../lib/protocols/holdfast/call-writer.ts';
 import { HoldfastClientWire } from '../../../lib/protocols/holdfast/client-wire.ts';
 import { ReplyWriter } from '../../../lib/protocols/holdfast/reply-writer.ts';
@@ -71,6 +75,7 @@ const late = {
   retryAfterMs: undefined,
   final: true,
 };
+const unfinished = { code: 'ERR_HOLDFAST_UNFINISHED', message: 'began' };
 const fault = new HoldfastError('ERR_HOLDFAST_PROTOCOL', 'bad');
 const full = new HoldfastError('ERR_HOLDFAST_TOO_MANY_CONNECTIONS', 'full', {
   retryAfterMs: 1_000,
@@ -101,6 +106,7 @@ const fromClient: readonly Golden[] = [
     encode: () => clientWire().acknowledge(258),
     heard: ['acknowledge', 258],
   },
+  { name: 'ASK 258', encode: () => clientWire().ask([258, 259]), heard: ['ask', [258, 259]] },
 ];
 
 const fromServer: readonly Golden[] = [
@@ -127,6 +133,17 @@ const fromServer: readonly Golden[] = [
     encode: () => encodeRefusal(7, late, 1_000_000),
     heard: ['refused', 7, late],
   },
+  {
+    name: 'UNKNOWN 8',
+    encode: () => encodeUnknown(8, unfinished, 1_000_000),
+    heard: ['unknown', 8, unfinished],
+  },
+  {
+    name: 'VERDICTS',
+    encode: () => serverWire().verdicts([258], ['done']),
+    heard: ['verdict', 258, 'done'],
+  },
+  { name: 'LINE', encode: () => serverWire().line(258), heard: ['line', 258] },
   { name: 'DRAIN', encode: () => serverWire().drain(10_000), heard: ['drain', 10_000] },
   {
     name: 'FAULT, ',
@@ -170,6 +187,12 @@ const serverGreeting: Golden = {
   encode: () => serverWire().hello(serverHello),
   heard: ['hello', serverHello],
 };
+const inherited = { ...serverHello, completions: 'c', heirOf: ['s0'] };
+const heirGreeting: Golden = {
+  name: 'heir greeting',
+  encode: () => serverWire().hello(inherited),
+  heard: ['hello', inherited],
+};
 const earlyFault: Golden = {
   name: 'FAULT instead',
   encode: () => serverWire().fault(full),
@@ -211,7 +234,7 @@ describe('golden vectors of PROTOCOL.md', () => {
   const toClient = [serverGreeting, ...fromServer, ping, pong, earlyFault];
 
   it('has a test for every vector', () => {
-    const all = [...toServer, ...toClient, credentialGreeting];
+    const all = [...toServer, ...toClient, credentialGreeting, heirGreeting];
     const names = new Set(all.map(({ name }) => name));
     const untested = [...vectors.keys()].filter(
       (full) => ![...names].some((name) => full.startsWith(name)),
@@ -220,7 +243,12 @@ describe('golden vectors of PROTOCOL.md', () => {
     expect(vectors.size).to.equal(names.size);
   });
 
-  for (const { name, encode } of new Set([...toServer, ...toClient, credentialGreeting])) {
+  for (const { name, encode } of new Set([
+    ...toServer,
+    ...toClient,
+    credentialGreeting,
+    heirGreeting,
+  ])) {
     it(`encodes: ${name}`, () => {
       expect(Buffer.from(encode()).toString('hex')).to.equal(vector(name).toString('hex'));
     });
@@ -248,6 +276,11 @@ describe('golden vectors of PROTOCOL.md', () => {
     const bytes = vector(credentialGreeting.name);
     expect(heardByServer(bytes)).to.deep.equal([credentialGreeting.heard]);
     expect(heardByServer(bytes, 1)).to.deep.equal([credentialGreeting.heard]);
+  });
+
+  it('is understood by the client: the greeting of an heir', () => {
+    expect(heardByClient(vector(heirGreeting.name))).to.deep.equal([heirGreeting.heard]);
+    expect(heardByClient(vector(heirGreeting.name), 1)).to.deep.equal([heirGreeting.heard]);
   });
 
   it('is understood by the client: a FAULT instead of a greeting', () => {

@@ -15,6 +15,7 @@ import {
   reply,
   serverHello,
   u32,
+  u48,
 } from '../../support/raw-peer.ts';
 import { verbs } from '../../support/verbs.ts';
 
@@ -113,12 +114,12 @@ describe('what a client must never do, by PROTOCOL.md section 12', () => {
     }
   });
 
-  it('C4: sends no new call on a link that drains', async () => {
+  it('C4: sends no new call behind the last accepted line', async () => {
     start();
     const accepted = client.call.mutate('accepted');
     const old = await greeted(0);
     const number = numberOf(await old.nextOf(FrameType.call));
-    old.send(frame(FrameType.drain, u32(10_000)));
+    old.send(frame(FrameType.drain, u32(10_000)), frame(FrameType.line, u48(1)));
     await roundTrip(old, 1);
     const calls = [client.call.mutate('new'), client.call.read('newer')];
     const next = await greeted(1, { server: 'another process' });

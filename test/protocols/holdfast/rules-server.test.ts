@@ -200,8 +200,10 @@ describe('what a server must never do, by PROTOCOL.md section 12', () => {
     const peer = await RawPeer.greeted(await listen(all(gate.handler)));
     peer.send(call({ number: 1, verb: place.mutate }));
     await gate.executed(1);
-    const drained = (server as Server).drain();
+    const drained = (server as Server).drain({ noticeMs: 0 });
     expect((await peer.next()).type).to.equal(FrameType.drain);
+    const line = await peer.next();
+    expect([line.type, numberOf(line)]).to.deep.equal([FrameType.line, 1]);
     peer.send(call({ number: 2 }), call({ number: 3, verb: place.once }));
     for (const number of [2, 3]) {
       const refused = await peer.next();

@@ -7,6 +7,8 @@ import type {
   ClientSink,
   Refusal,
   ServerHello,
+  UnknownFate,
+  Verdict,
 } from '../../../lib/protocols/protocol.ts';
 
 /** What a wire told its sink: a name and what came with it. */
@@ -48,6 +50,18 @@ export class ClientRecorder implements ClientSink {
     this.events.push(['drain', timeLeftMs]);
   }
 
+  onLine(accepted: number): void {
+    this.events.push(['line', accepted]);
+  }
+
+  onUnknown(number: number, fate: UnknownFate): void {
+    this.events.push(['unknown', number, fate]);
+  }
+
+  onVerdict(number: number, verdict: Verdict): void {
+    this.events.push(['verdict', number, verdict]);
+  }
+
   onFault({ code, message, retryAfterMs, final }: HoldfastError): void {
     this.events.push(['fault', { code, message, retryAfterMs, final }]);
   }
@@ -81,6 +95,10 @@ export class ServerRecorder implements ServerSink {
 
   onCancel(number: number): void {
     this.events.push(['cancel', number]);
+  }
+
+  onAsk(numbers: readonly number[]): void {
+    this.events.push(['ask', numbers]);
   }
 
   onAcknowledge(number: number): void {

@@ -202,7 +202,7 @@ describe('the client wire', () => {
   it('takes no second hello, no call, no cancel and no unknown frame', () => {
     const hello = vector('server greeting').subarray(8);
     const calls = fromClient.filter((bytes) => ![0x30, 0x31].includes(bytes[4] as number));
-    for (const wrong of [hello, ...calls, frame(0x23, ''), frame(0xff, '')]) {
+    for (const wrong of [hello, ...calls, frame(0x25, ''), frame(0xff, '')]) {
       const { wire, sink } = greetedClient();
       expectFatal(wire, wrong, 'ERR_HOLDFAST_PROTOCOL');
       expect(sink.events).to.deep.equal([]);
