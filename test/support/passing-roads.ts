@@ -141,7 +141,7 @@ const fin = 'the path ends it';
 const reset = 'the path resets it';
 const sshKilled = 'the local ssh is killed';
 
-/** Deaths that every program can die. */
+/** Deaths that every program can die; one is enough where the medium has some of its own. */
 const signals: Readonly<Record<string, NodeJS.Signals>> = {
   'the server is killed': 'SIGKILL',
   'the server is asked to end': 'SIGTERM',
@@ -150,12 +150,11 @@ const words: Readonly<Record<string, string>> = {
   'the server exits with 0': 'exit-soon 0',
   'the server exits with 3': 'exit-soon 3',
 };
-const common = [...Object.keys(signals), ...Object.keys(words)];
 
 function kind(name: string, deaths: readonly string[], lay: Lay): RoadKind {
   return {
     name,
-    deaths: [...common, ...deaths],
+    deaths: ['the server is killed', ...deaths],
     isLasting: false,
     build: async ({ server }) => {
       const folder = await mkdtemp(join(tmpdir(), 'holdfast-'));
@@ -170,7 +169,7 @@ function kind(name: string, deaths: readonly string[], lay: Lay): RoadKind {
 
 /** Every medium whose server can be a program that lives as long as the channel. */
 export const passingRoads: readonly RoadKind[] = [
-  kind('pipe', [], layPipe),
+  kind('pipe', ['the server is asked to end', ...Object.keys(words)], layPipe),
   kind('ssh', [fin, reset], laySsh),
   kind('openssh', [sshKilled], layOpenssh),
 ];
