@@ -58,7 +58,8 @@ export async function loadHostKeys(
   const texts = await readTexts(source);
   const name = hostName(host, port);
   const record = lookUpHost(texts, name);
-  // A host on another port may be the one that is known by its name alone, as with OpenSSH.
+  // A host on another port may be the one that is known by its name alone, as with OpenSSH; but not
+  // where keys are known for the port.
   const plain = name === host.toLowerCase() ? noRecord : lookUpHost(texts, hostName(host, 22));
   return new Judge(source, name, record, plain);
 }
@@ -80,9 +81,8 @@ class Judge implements HostKeys {
     this.#name = name;
     this.#record = record;
     this.#plain = plain;
-    const known = new Set(
-      [...record.keys, ...plain.keys].flatMap(({ type }) => algorithmsOf(type)),
-    );
+    const lines = record.keys.length > 0 ? record.keys : plain.keys;
+    const known = new Set(lines.flatMap(({ type }) => algorithmsOf(type)));
     this.algorithms = [
       ...defaultAlgorithms.filter((algorithm) => known.has(algorithm)),
       ...defaultAlgorithms.filter((algorithm) => !known.has(algorithm)),
@@ -99,7 +99,8 @@ class Judge implements HostKeys {
     if (revocation !== undefined) {
       return this.#refuse(key, `is revoked by ${place(revocation)}: do not connect with it`);
     }
-    if (keys.some(isKey) || this.#plain.keys.some(isKey)) {
+    const known = keys.length > 0 ? keys : this.#plain.keys;
+    if (known.some(isKey)) {
       this.#accepted = key;
       return undefined;
     }

@@ -132,6 +132,15 @@ describe('Host keys over ssh', () => {
       .and.not.include('127.0.0.1 ');
   });
 
+  it('that are known for the name alone do not count where others are known for the port', async () => {
+    await writeFile(file, `127.0.0.1 ${keys.ed25519.public}\n${name} ${other.public}\n`);
+    for (const unknownHost of ['refuse', 'accept-new'] as const) {
+      const error = await dialFailure(server, { knownHostsFiles: file, unknownHost });
+      expect(error.final).to.equal(true);
+      expect(error.message).to.include('has changed').and.include(`in ${file} line 2`);
+    }
+  });
+
   it('of another type than the known ones are refused, also by accept-new', async () => {
     const rsaOnly = await SshServer.listen([keys.rsa]);
     try {
