@@ -9,6 +9,15 @@ export type {
   StateEvent,
 } from './client/events.ts';
 export { type CallOptions, type ClientOptions, clientDefaults } from './client/options.ts';
+export { type MemoryCompletionsOptions, memoryCompletions } from './completions/memory.ts';
+export type {
+  BeginRequest,
+  Begun,
+  Completion,
+  CompletionStore,
+  Transacted,
+  TransactionalStore,
+} from './completions/store.ts';
 export {
   type AttemptRecord,
   type ErrorCode,
@@ -39,6 +48,7 @@ export { serve } from './server/serve.ts';
 export type { DrainOptions, DrainReport, Server, ServerEvents } from './server/server.ts';
 export type { CallContext } from './server/server-call.ts';
 export type { CutCall } from './server/server-core.ts';
+export { type TransactionContext, transactional } from './server/transactional.ts';
 export type { Clock, Timer } from './util/clock.ts';
 export {
   defineVerbs,

@@ -1,12 +1,13 @@
-import type { CompletionStore } from '../completions/store.ts';
 import { HoldfastError } from '../errors.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import { unpackValue } from '../protocols/holdfast/values.ts';
 import type { Refusal } from '../protocols/protocol.ts';
+import { isThenable } from '../util/is-thenable.ts';
 import { describeIssues, type StandardSchema } from '../verbs/schema.ts';
-import { Answers, type AnswersListener, busy, hopeless } from './answers.ts';
+import { type Answers, busy, hopeless } from './answers.ts';
 import type { ServedVerb } from './handlers.ts';
-import { fingerprintOf, OnceRunner } from './once-runner.ts';
+import { fingerprintOf } from './once-ended.ts';
+import type { OnceRunner } from './once-runner.ts';
 import type { ResolvedServerOptions } from './options.ts';
 import { ServerCall } from './server-call.ts';
 import type { ServerLink } from './server-link.ts';
@@ -22,13 +23,13 @@ export class Dispatch {
   constructor(
     served: readonly ServedVerb[],
     options: ResolvedServerOptions,
-    store: CompletionStore,
-    listener: AnswersListener,
+    answers: Answers,
+    once: OnceRunner,
   ) {
     this.#served = served;
     this.#options = options;
-    this.#answers = new Answers(listener);
-    this.#once = new OnceRunner(store, this.#answers);
+    this.#answers = answers;
+    this.#once = once;
   }
 
   onCall(link: ServerLink, arrived: ArrivedCall): void {
@@ -119,7 +120,7 @@ export class Dispatch {
     const isOnce = verb.safety === 'once';
     // Now, for the memory of what arrived is reused after this turn.
     const fingerprint = isOnce ? fingerprintOf(name, arrived) : '';
-    const keepMs = Math.max(this.#options.keepRecordsMs, arrived.remainingMs);
+    const keepMs = isOnce ? this.#keepMs(arrived) : 0;
     const run = async (): Promise<void> => {
       let input = given;
       if (verb.input !== undefined) {
@@ -133,10 +134,16 @@ export class Dispatch {
       }
       const handle = async (): Promise<unknown> =>
         checkedOutput(verb.output, await served.handler(input, call));
-      if (isOnce) await this.#once.run(call, fingerprint, keepMs, handle);
+      if (isOnce) await this.#once.run(call, served, fingerprint, keepMs, handle);
       else this.#answers.reply(call, await handle());
     };
     this.#await(call, run(), () => {});
+  }
+
+  /** Longer than any repeat of the call can come, and then lie in a connection that hangs. */
+  #keepMs({ remainingMs }: ArrivedCall): number {
+    const { keepRecordsMs, idlePingMs, heartbeatTimeoutMs } = this.#options;
+    return Math.max(keepRecordsMs, remainingMs + idlePingMs + heartbeatTimeoutMs);
   }
 
   /** The call is on its session's account until the promise settles. */
@@ -162,14 +169,6 @@ export class Dispatch {
       },
     );
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as PromiseLike<unknown>).then === 'function'
-  );
 }
 
 async function checkedOutput(

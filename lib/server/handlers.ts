@@ -1,3 +1,4 @@
+import type { TransactionalStore } from '../completions/store.ts';
 import { show } from '../util/check.ts';
 import { suggestion } from '../util/nearest.ts';
 import {
@@ -9,6 +10,7 @@ import {
   type Verbs,
 } from '../verbs/define.ts';
 import type { CallContext } from './server-call.ts';
+import { transactionalStoreOf } from './transactional.ts';
 
 /** One function for each verb of a registry. */
 export type Handlers<V extends Verbs> = {
@@ -28,6 +30,8 @@ export interface ServedVerb {
   readonly handler: Handler;
   /** True when a call is only decoded, handled and answered; false when there is more to do. */
   readonly isPlain: boolean;
+  /** In whose transactions the handler runs. */
+  readonly store: TransactionalStore | undefined;
 }
 
 /**
@@ -53,7 +57,13 @@ export function pairHandlers(
     if (typeof handler !== 'function') {
       throw registryError(`Verb "${name}" needs a handler, got ${show(handler)}`);
     }
+    const store = transactionalStoreOf(handler);
+    if (store !== undefined && verb.safety !== 'once') {
+      throw registryError(
+        `Handler "${name}" is transactional, but its verb is of the class "${verb.safety}": only "once" is recorded`,
+      );
+    }
     const isPlain = verb.safety !== 'once' && verb.input === undefined && verb.output === undefined;
-    return { name, verb, handler: handler.bind(handlers) as Handler, isPlain };
+    return { name, verb, handler: handler.bind(handlers) as Handler, isPlain, store };
   });
 }

@@ -1,110 +1,117 @@
-import { createHash } from 'node:crypto';
-import type { Completion, CompletionStore } from '../completions/store.ts';
-import { ValueForm } from '../protocols/holdfast/frames.ts';
-import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
-import { packValue, unpackValue } from '../protocols/holdfast/values.ts';
-import { type Answers, busy, hopeless, isRefusal } from './answers.ts';
+import type { CompletionStore } from '../completions/store.ts';
+import type { TimerWheel } from '../retry/timer-wheel.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Answers } from './answers.ts';
+import type { ServedVerb } from './handlers.ts';
+import {
+  type Caller,
+  Doubts,
+  type OnceContext,
+  type OnceWork,
+  storeUnreachable,
+} from './once-work.ts';
+import { RecordedWork } from './recorded-work.ts';
 import type { ServerCall } from './server-call.ts';
+import { StoreGuard } from './store-guard.ts';
+import { TransactedWork } from './transacted-work.ts';
+
+/** What a server gives its {@link OnceRunner}. */
+export interface OnceSetting {
+  readonly store: CompletionStore;
+  /** The server's id. */
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  /** How long the store may take. */
+  readonly timeoutMs: number;
+  /** Largest reply that is recorded. */
+  readonly maxReplyBytes: number;
+  onStoreError(error: unknown, verb: string): void;
+}
+
+/** Most keys that are thought of because a store does not answer; beyond, calls are refused. */
+const maxOverdue = 10_000;
+
+/** Most keys of which no answer came and that may therefore run at a later try. */
+const maxDoubts = 100_000;
 
 /** Runs `once` calls: at most once for each key; repeats get the record, or wait for it. */
 export class OnceRunner {
-  readonly #store: CompletionStore;
+  readonly #context: OnceContext;
+  readonly #guard: StoreGuard;
   readonly #answers: Answers;
-  /** Those who wait for a call that runs already, by its key. */
-  readonly #waiters = new Map<string, ServerCall[]>();
+  /** What this server works on. A key is entered before the store is asked, and stays until all is safe. */
+  readonly #works = new Map<string, OnceWork>();
+  #tickets = 0;
+  #overdue = 0;
 
-  constructor(store: CompletionStore, answers: Answers) {
-    this.#store = store;
+  constructor(setting: OnceSetting, answers: Answers) {
+    const { store, owner, clock, wheel, timeoutMs, maxReplyBytes } = setting;
     this.#answers = answers;
+    this.#guard = new StoreGuard(clock, wheel, timeoutMs);
+    this.#context = {
+      store,
+      owner,
+      answers,
+      guard: this.#guard,
+      maxReplyBytes,
+      doubts: new Doubts(maxDoubts),
+      nextTicket: () => ++this.#tickets,
+      onStoreError: (error, verb) => setting.onStoreError(error, verb),
+      onOverdue: () => {
+        this.#overdue++;
+      },
+      onEnd: (work) => this.#onEnd(work),
+    };
   }
 
   /**
+   * Resolves when the call is answered, or nobody waits for the answer any more.
+   *
    * @param call its key is the record's
    * @param fingerprint tells a repeat from another call under the same key
    * @param keepMs how long the record must be kept at least
-   * @param run the handler, with its output checked
+   * @param handle the handler, with its output checked
    */
-  async run(
+  run(
     call: ServerCall,
+    { store }: ServedVerb,
     fingerprint: string,
     keepMs: number,
-    run: () => unknown,
+    handle: () => unknown,
   ): Promise<void> {
-    const key = call.key as string;
-    const begun = await this.#store.begin(key, fingerprint, keepMs);
-    switch (begun.state) {
-      case 'new':
-        await this.#runNew(key, call, run);
-        return;
-      case 'running':
-        this.#wait(key, call);
-        return;
-      case 'done':
-        this.#complete(call, begun.completion);
-        return;
-      case 'mismatch':
-        this.#answers.refuse(
-          call,
-          hopeless('ERR_HOLDFAST_KEY_REUSED', `the key was used before with another input`),
-        );
-        return;
-      case 'full':
-        this.#answers.refuse(
-          call,
-          busy('ERR_HOLDFAST_REFUSED', 'the server cannot record another "once" call now'),
-        );
-    }
-  }
-
-  async #runNew(key: string, call: ServerCall, run: () => unknown): Promise<void> {
-    let completion: Completion;
-    try {
-      completion = completionOf(await run());
-    } catch (error) {
-      if (isRefusal(error)) {
-        await this.#store.abandon(key);
-        for (const waiter of this.#released(key, call)) this.#answers.fail(waiter, error);
-        return;
+    return new Promise((done) => {
+      const caller = { call, keepMs, handle, done };
+      const known = this.#works.get(call.key as string);
+      if (known !== undefined) {
+        known.join(caller, fingerprint);
+      } else if (this.#overdue >= maxOverdue) {
+        this.#answers.refuse(call, storeUnreachable);
+        done();
+      } else {
+        this.#begin(caller, store, fingerprint);
       }
-      completion = { kind: 'error', failure: this.#answers.note(call.verb, error) };
-    }
-    await this.#store.finish(key, completion);
-    for (const waiter of this.#released(key, call)) this.#complete(waiter, completion);
+    });
   }
 
-  #wait(key: string, call: ServerCall): void {
-    const others = this.#waiters.get(key);
-    if (others === undefined) this.#waiters.set(key, [call]);
-    else others.push(call);
+  /** The server is at its end: what a store has not taken by now is not tried again. */
+  stop(): void {
+    this.#guard.stop();
   }
 
-  #released(key: string, call: ServerCall): ServerCall[] {
-    const waiters = this.#waiters.get(key) ?? [];
-    this.#waiters.delete(key);
-    return [call, ...waiters];
+  #begin(caller: Caller, store: ServedVerb['store'], fingerprint: string): void {
+    const work =
+      store === undefined
+        ? new RecordedWork(this.#context, caller, fingerprint)
+        : new TransactedWork(this.#context, store, caller, fingerprint);
+    this.#works.set(work.key, work);
+    work.join(caller, fingerprint);
+    void work.start();
   }
 
-  #complete(call: ServerCall, completion: Completion): void {
-    if (completion.kind === 'error') this.#answers.error(call, completion.failure);
-    else this.#answers.reply(call, outputOf(completion));
+  #onEnd(work: OnceWork): void {
+    if (this.#works.get(work.key) !== work) return;
+    this.#works.delete(work.key);
+    if (work.isOverdue) this.#overdue--;
   }
-}
-
-function completionOf(output: unknown): Completion {
-  if (output === undefined) return { kind: 'reply', value: undefined, isBytes: false };
-  const isBytes = output instanceof Uint8Array;
-  // A copy: the handler may go on using what it returned.
-  return { kind: 'reply', value: isBytes ? Buffer.from(output) : packValue(output), isBytes };
-}
-
-function outputOf({ value, isBytes }: Completion & { kind: 'reply' }): unknown {
-  if (value === undefined || isBytes) return value;
-  return unpackValue(ValueForm.msgpack, value as Buffer, 0, value.length, false);
-}
-
-/** What tells a repeat from another call under the same key. */
-export function fingerprintOf(verb: string, arrived: ArrivedCall): string {
-  const { form, buffer, valueStart, valueEnd } = arrived;
-  const hash = createHash('sha256').update(`${verb}\0${form}\0`);
-  return hash.update(buffer.subarray(valueStart, valueEnd)).digest('base64');
 }

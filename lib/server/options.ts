@@ -1,16 +1,20 @@
+import type { CompletionStore } from '../completions/store.ts';
 import { frameBytes } from '../link/limits.ts';
 import type { Listener } from '../media/medium.ts';
 import {
   anything,
+  type Check,
   type Checks,
   clockLike,
   milliseconds,
   ofType,
+  optionError,
   resolveOptions,
+  show,
   wholeNumber,
+  withMethods,
 } from '../util/check.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
-
 import type { Authenticate } from './principal.ts';
 
 /** How a server behaves. Everything but `listen` has a default; durations are milliseconds. */
@@ -32,10 +36,21 @@ export interface ServerOptions {
    * nothing gets through for `heartbeatTimeoutMs`, and at 16 times as many bytes.
    */
   readonly maxOutgoingBytes?: number;
-  /** Most records of `once` calls; a call beyond that is refused. */
+  /** Where the records of `once` calls are kept. Default: in this process's memory. */
+  readonly completions?: CompletionStore;
+  /** In memory: most records of `once` calls; a call beyond that is refused. */
   readonly maxRecords?: number;
-  /** How long the record of a `once` call is kept at least. */
+  /** In memory: most bytes of them; beyond, calls are refused and replies are not kept. */
+  readonly maxOnceBytes?: number;
+  /**
+   * Largest reply of a `once` call that is kept. A call with a larger one gets it, but a repeat of
+   * the call learns only that it was executed.
+   */
+  readonly maxOnceReplyBytes?: number;
+  /** How long the record of a `once` call is kept at least, from the call's end. */
   readonly keepRecordsMs?: number;
+  /** How long the completion store may take; then the call is refused. */
+  readonly storeTimeoutMs?: number;
   /** A new connection must say hello within this time. */
   readonly handshakeTimeoutMs?: number;
   /** A connection that is silent for so long is pinged; without an answer it is closed. */
@@ -55,8 +70,11 @@ export interface ServerOptions {
 }
 
 /** {@link ServerOptions} with every default filled in. */
-export type ResolvedServerOptions = Readonly<Required<Omit<ServerOptions, 'authenticate'>>> & {
+export type ResolvedServerOptions = Readonly<
+  Required<Omit<ServerOptions, 'authenticate' | 'completions'>>
+> & {
   readonly authenticate: Authenticate | undefined;
+  readonly completions: CompletionStore | undefined;
 };
 
 /** The defaults of {@link ServerOptions}. */
@@ -67,8 +85,12 @@ export const serverDefaults: Omit<ResolvedServerOptions, 'listen'> = Object.free
   maxConnections: 10_000,
   maxIncomingBytes: 64 * 1024 * 1024,
   maxOutgoingBytes: 64 * 1024 * 1024,
+  completions: undefined,
   maxRecords: 100_000,
+  maxOnceBytes: 64 * 1024 * 1024,
+  maxOnceReplyBytes: 1024 * 1024,
   keepRecordsMs: 600_000,
+  storeTimeoutMs: 5_000,
   handshakeTimeoutMs: 10_000,
   idlePingMs: 60_000,
   heartbeatTimeoutMs: 10_000,
@@ -79,6 +101,14 @@ export const serverDefaults: Omit<ResolvedServerOptions, 'listen'> = Object.free
   clock: systemClock,
 });
 
+const completionStore: Check = (name, value) => {
+  withMethods('begin', 'finish', 'abandon')(name, value);
+  const { id } = value as { readonly id?: unknown };
+  if (typeof id !== 'string' || id === '') {
+    throw optionError(`Option "${name}" must have an id, got ${show(id)}`);
+  }
+};
+
 const checks: Checks<ServerOptions> = {
   listen: anything,
   authenticate: ofType('function'),
@@ -87,8 +117,12 @@ const checks: Checks<ServerOptions> = {
   maxConnections: wholeNumber(1),
   maxIncomingBytes: wholeNumber(1),
   maxOutgoingBytes: wholeNumber(1),
+  completions: completionStore,
   maxRecords: wholeNumber(1),
+  maxOnceBytes: wholeNumber(1),
+  maxOnceReplyBytes: wholeNumber(1),
   keepRecordsMs: milliseconds(),
+  storeTimeoutMs: milliseconds(1),
   handshakeTimeoutMs: milliseconds(1),
   idlePingMs: milliseconds(1),
   heartbeatTimeoutMs: milliseconds(1),

@@ -42,6 +42,8 @@ export class ServerCall implements CallContext {
   readonly isRecorded: boolean;
   /** Nobody waits for the answer any more. */
   isCancelled = false;
+  /** For handlers that `transactional` made, while they run. */
+  transaction: unknown;
   readonly #deadlineAt: number;
   readonly #clock: Clock;
   #controller: AbortController | undefined;

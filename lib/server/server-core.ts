@@ -9,10 +9,12 @@ import { maxResumed } from '../protocols/holdfast/verdicts.ts';
 import type { ServerHello } from '../protocols/protocol.ts';
 import { Alarm, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
 import { tableOf } from '../verbs/table.ts';
-import type { AnswersListener } from './answers.ts';
+import { Answers, type AnswersListener } from './answers.ts';
+import { completionsIdOf } from './completions-id.ts';
 import { Dispatch } from './dispatch.ts';
 import type { ServedVerb } from './handlers.ts';
 import { Notices } from './notices.ts';
+import { OnceRunner } from './once-runner.ts';
 import type { ResolvedServerOptions } from './options.ts';
 import { RecordBudget } from './records.ts';
 import { ServerLink, type ServerLinkOwner } from './server-link.ts';
@@ -37,6 +39,8 @@ export interface DrainBounds {
 /** Who hears of what happens. */
 export interface ServerListener extends AnswersListener {
   onFault(peer: Peer, error: HoldfastError): void;
+  /** A completion store failed; `verb` is the call's that needed it. */
+  onStoreError(error: unknown, verb: string): void;
 }
 
 /** The listeners, links and sessions of one server, and its end. */
@@ -48,6 +52,7 @@ export class ServerCore implements ServerLinkOwner {
   readonly closed: Promise<void>;
   readonly links: Set<ServerLink> = new Set();
   readonly #dispatch: Dispatch;
+  readonly #once: OnceRunner;
   readonly #listener: ServerListener;
   readonly #wheel: TimerWheel;
   readonly #context: SessionContext;
@@ -82,12 +87,28 @@ export class ServerCore implements ServerLinkOwner {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    const store =
+      options.completions ??
+      new MemoryCompletionStore(clock, { maxRecords, maxBytes: options.maxOnceBytes });
     const verbs = tableOf(Object.fromEntries(served.map(({ name, verb }) => [name, verb])));
-    this.hello = { server: randomUUID(), maxFrameBytes, maxCalls, verbs };
+    const completions = completionsIdOf(served, store);
+    this.hello = { server: randomUUID(), maxFrameBytes, maxCalls, verbs, completions };
     // A table that does not fit is found now and not by the first client that asks for much.
     encodeServerHello({ ...this.hello, verdicts: new Array(maxResumed).fill('forgotten') });
-    const store = new MemoryCompletionStore(clock, { maxRecords });
-    this.#dispatch = new Dispatch(served, options, store, listener);
+    const answers = new Answers(listener);
+    this.#once = new OnceRunner(
+      {
+        store,
+        owner: this.hello.server,
+        clock,
+        wheel: this.#wheel,
+        timeoutMs: options.storeTimeoutMs,
+        maxReplyBytes: options.maxOnceReplyBytes,
+        onStoreError: (error, verb) => listener.onStoreError(error, verb),
+      },
+      answers,
+    );
+    this.#dispatch = new Dispatch(served, options, answers, this.#once);
   }
 
   /** Listens at every address, or at none; gives the URLs. */
@@ -139,6 +160,7 @@ export class ServerCore implements ServerLinkOwner {
     line.clear();
     notices.stop();
     this.sessions.endAll();
+    this.#once.stop();
     this.#wheel.release();
     return this.#cut;
   }
@@ -152,6 +174,7 @@ export class ServerCore implements ServerLinkOwner {
     this.#settle();
     await this.closed;
     this.sessions.endAll();
+    this.#once.stop();
   }
 
   drainTimeLeftMs(): number | undefined {

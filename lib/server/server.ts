@@ -19,6 +19,8 @@ export interface ServerEvents {
   fault: (event: { readonly peer: Peer; readonly error: HoldfastError }) => void;
   /** A handler threw; the caller gets code and message, this event the whole error. */
   handlerError: (event: { readonly verb: string; readonly error: unknown }) => void;
+  /** The completion store failed or took too long; `verb` is the call's that needed it. */
+  storeError: (event: { readonly verb: string; readonly error: unknown }) => void;
 }
 
 /** How a drain goes. Durations are milliseconds. */
@@ -45,6 +47,7 @@ export class Server {
     this.#core = new ServerCore(served, options, {
       onFault: (peer, error) => emitSafely(this.#events, 'fault', { peer, error }),
       onHandlerError: (verb, error) => emitSafely(this.#events, 'handlerError', { verb, error }),
+      onStoreError: (error, verb) => emitSafely(this.#events, 'storeError', { verb, error }),
     });
   }
 
