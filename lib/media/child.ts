@@ -102,6 +102,8 @@ export class ChildStop {
     }
     this.#isAsked = true;
     this.#child.kill('SIGTERM');
+    // When this process exits meanwhile, nobody is there to wait any longer.
+    if (running.has(this.#child)) running.set(this.#child, 'SIGKILL');
     this.#alarm.set(systemClock.now() + this.#killAfterMs);
   }
 }

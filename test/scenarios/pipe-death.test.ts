@@ -10,7 +10,7 @@ import { pipe } from '../../lib/media/pipe.ts';
 import { blockLoop } from '../support/busy.ts';
 import { type Compiled, compile } from '../support/compiled.ts';
 import { failureOf } from '../support/failure.ts';
-import { isAlive } from '../support/processes.ts';
+import { isAlive, isRunning } from '../support/processes.ts';
 import { expectTruth, type Told, toldOf } from '../support/truth.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
@@ -156,6 +156,17 @@ describe('A program behind a pipe that dies', () => {
     expect(await exited).to.deep.equal([0, null]);
     expect(text).to.match(/^\d+\nclosed\n$/);
     expect(readFileSync(`${log}.end`, 'utf8')).to.equal('0');
+  });
+
+  it('does not outlive a client that ends before it could be made to, if it was asked to', async () => {
+    const args = [middle.path, 'hurry', server.path, log, 'deaf'];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = once(child, 'exit');
+    let text = '';
+    for await (const chunk of child.stdout) text += String(chunk);
+    expect(await exited).to.deep.equal([0, null]);
+    const [pid] = text.split('\n').map(Number);
+    while (isRunning(pid as number)) await new Promise((resolve) => setImmediate(resolve));
   });
 
   describe('or whose client dies', () => {

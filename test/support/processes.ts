@@ -1,8 +1,21 @@
+import { readFileSync } from 'node:fs';
+
 /** Whether a process runs, or has ended and nobody has taken note of it. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a process runs: one that has ended and of which its new parent takes no note does not. */
+export function isRunning(pid: number): boolean {
+  if (process.platform !== 'linux') return isAlive(pid);
+  try {
+    const [, state] = /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
+    return state !== 'Z' && state !== 'X';
   } catch {
     return false;
   }

@@ -84,6 +84,12 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
     process.on('SIGTERM', () => process.exit(15));
     return start('stdio:');
   },
+  /** Listens to nothing at all. */
+  deaf: () => {
+    setInterval(() => {}, 60_000);
+    process.on('SIGTERM', () => {});
+    return start('stdio:');
+  },
   /** No server: gives back what comes, a piece at a time, and reads nothing meanwhile. */
   echo: () =>
     stdio().listen((channel) => {
