@@ -19,9 +19,22 @@ export interface ChildCommand {
 /** Programs that run. None of them outlives this process, unless that is killed itself. */
 const running = new Map<Child, NodeJS.Signals>();
 
+/** Those of them that must end, as they know; an exit of this process leaves none of them behind. */
+const mustEnd = new Set<Child>();
+
+/** So long such a program may take at an exit of this process, which cannot but block for it. */
+const lastGraceMs = 200;
+
 /** A child that hears the end of its stdin only may not listen to it. */
 function killAll(): void {
-  for (const [child, signal] of running) child.kill(signal);
+  for (const [child, signal] of running) {
+    child.kill(signal);
+    if (signal === 'SIGKILL') mustEnd.delete(child);
+  }
+  if (mustEnd.size === 0) return;
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lastGraceMs);
+  // Whoever has ended is still known by its number: nobody has taken note of it meanwhile.
+  for (const child of mustEnd) child.kill('SIGKILL');
 }
 
 /** Starts a program. Rejects with Node's own error, e.g. `ENOENT`. */
@@ -61,6 +74,7 @@ export function startChild(
       running.set(child, lastSignal);
       child.on('exit', () => {
         running.delete(child);
+        mustEnd.delete(child);
         if (running.size === 0) process.removeListener('exit', killAll);
       });
       resolve(child);
@@ -90,6 +104,7 @@ export class ChildStop {
   within(termAfterMs: number): void {
     const { exitCode, signalCode } = this.#child;
     if (this.#isAsked || exitCode !== null || signalCode !== null) return;
+    mustEnd.add(this.#child);
     if (termAfterMs === 0) this.#signal();
     else if (!this.#isPlanned) this.#alarm.set(systemClock.now() + termAfterMs);
     this.#isPlanned = true;
@@ -102,8 +117,6 @@ export class ChildStop {
     }
     this.#isAsked = true;
     this.#child.kill('SIGTERM');
-    // When this process exits meanwhile, nobody is there to wait any longer.
-    if (running.has(this.#child)) running.set(this.#child, 'SIGKILL');
     this.#alarm.set(systemClock.now() + this.#killAfterMs);
   }
 }
