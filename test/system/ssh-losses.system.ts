@@ -207,8 +207,9 @@ describe('An SSH connection that is lost', () => {
   }
 });
 
-/** `done`, or the outcome that the caller was told. */
+/** `done`, or the outcome that the caller was told, and why. */
 function wordOf({ error }: Told): string {
   if (error === undefined) return 'done';
-  return isHoldfastError(error) ? error.outcome : String(error);
+  if (!isHoldfastError(error)) return String(error);
+  return error.code === 'ERR_HOLDFAST_LOST' ? error.outcome : String(error);
 }
