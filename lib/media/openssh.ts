@@ -33,6 +33,7 @@ class Openssh implements Medium {
     signal.throwIfAborted();
     this.#userSettings ??= findUserSettings(settings);
     const userSettings = await unlessAborted(this.#userSettings, signal);
+    if (!userSettings.isKnown) this.#userSettings = undefined;
     const args = opensshArguments(settings, userSettings);
     try {
       const child = await startChild(

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 
 /**
@@ -26,6 +26,7 @@ const failures = {
 
 if (args.includes('-G')) {
   if (host === 'slow-to-ask') setInterval(() => {}, 1_000);
+  else if (host === 'ask-again' && timesAsked() === 1) fail('try again\n');
   else process.stdout.write(FAKE_SSH_CONFIG);
 } else if (Object.hasOwn(failures, host)) {
   fail(failures[host]);
@@ -37,6 +38,10 @@ if (args.includes('-G')) {
     setInterval(() => {}, 1_000);
   }
   run(command);
+}
+
+function timesAsked() {
+  return readFileSync(FAKE_SSH_LOG, 'utf8').split('"-G"').length - 1;
 }
 
 function fail(text, code = 255) {

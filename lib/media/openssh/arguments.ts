@@ -3,6 +3,8 @@ import type { OpensshSettings } from './options.ts';
 
 /** What the user's configuration says of things that this medium has defaults for. */
 export interface UserSettings {
+  /** False when ssh could not be asked: then nothing counts as set. */
+  readonly isKnown: boolean;
   readonly hasConnectTimeout: boolean;
   readonly hasKeepalive: boolean;
 }
@@ -15,7 +17,10 @@ const defaultKeepaliveMs = 15_000;
 const defaultKeepaliveCount = 3;
 
 /** ssh's arguments: nothing in them can be taken for anything else. */
-export function opensshArguments(settings: OpensshSettings, user: UserSettings): string[] {
+export function opensshArguments(
+  settings: OpensshSettings,
+  user: Omit<UserSettings, 'isKnown'>,
+): string[] {
   const { host, command, args, batchMode, connectTimeoutMs, keepaliveMs, keepaliveCount } =
     settings;
   const options: string[] = ['-T'];
@@ -50,7 +55,8 @@ export function findUserSettings(settings: OpensshSettings): Promise<UserSetting
   } as const;
   return new Promise((resolve) => {
     const child = execFile(program, asked, options, (error, stdout) => {
-      resolve(parseUserSettings(error === null ? stdout : ''));
+      const isKnown = error === null;
+      resolve({ ...parseUserSettings(isKnown ? stdout : ''), isKnown });
     });
     child.stdin?.on('error', () => {});
     child.stdin?.end();
@@ -58,7 +64,7 @@ export function findUserSettings(settings: OpensshSettings): Promise<UserSetting
 }
 
 /** Reads what `ssh -G` prints: a name in small letters and a value on each line. */
-export function parseUserSettings(text: string): UserSettings {
+export function parseUserSettings(text: string): Omit<UserSettings, 'isKnown'> {
   const values = new Map<string, string>();
   for (const line of text.split('\n')) {
     const [, name, value] = /^(\S+) (.*)$/.exec(line.trimEnd()) ?? [];
