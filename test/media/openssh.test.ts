@@ -4,14 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import {
-  type Channel,
-  type Client,
-  type ClientOptions,
-  connect,
-  type Server,
-  serve,
-} from '../../lib/index.ts';
+import { type Channel, type Client, connect, type Server, serve } from '../../lib/index.ts';
 import { type OpensshOptions, openssh } from '../../lib/media/openssh.ts';
 import { failureOf } from '../support/failure.ts';
 import { Recorder, settled } from '../support/recorder.ts';
