@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import {
@@ -220,8 +221,27 @@ describe('The promises, over every medium', () => {
           expect(stdout.trim()).to.equal(text);
           // The deadlines of its calls are far away.
           expect(performance.now() - start).to.be.below(6_000);
+          // What it has started is gone too.
+          await until(() => road.running().length === 0);
         }
         expect(road.executions().of('x')).to.equal(1);
+      });
+
+      it('leaves no program behind when the process of the client is killed', async () => {
+        const { url, env } = road.directions as Directions;
+        const child = spawn(process.execPath, [idler.path, url, 'stay'], {
+          env: { ...process.env, ...env },
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        const exited = once(child, 'exit');
+        await once(child.stdout, 'data');
+        const count = road.running().length;
+        expect(count).to.equal(isLasting && !name.endsWith('bridge') ? 0 : 1);
+        child.kill('SIGKILL');
+        expect(await exited).to.deep.equal([null, 'SIGKILL']);
+        await until(() => road.running().length === 0);
+        // The server is not impressed.
+        expect(await open().call.mutate('after')).to.equal('done after');
       });
     });
   }

@@ -8,6 +8,10 @@ switch (what) {
   case 'call':
     console.log(await client.call.read('x'));
     break;
+  case 'stay':
+    console.log(await client.call.read('x'));
+    setInterval(() => {}, 60_000);
+    break;
   case 'pending':
     void client.call.read('slow').then(console.log);
     break;

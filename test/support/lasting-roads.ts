@@ -24,6 +24,8 @@ interface Way {
   readonly medium: Medium;
   readonly directions?: Directions;
   readonly deaths: Readonly<Record<string, () => unknown>>;
+  /** Programs that are started for each channel. */
+  readonly pids?: PidFile;
   silence(): void;
   close(): Promise<unknown>;
 }
@@ -158,6 +160,7 @@ const laySshBridge: Lay = async (house, programs) => {
   const way = await laySsh(house, { command }, (authority) => `ssh://${authority}${query}`);
   return {
     ...way,
+    pids,
     deaths: { ...way.deaths, [bridgeKilled]: () => pids.signal('SIGKILL') },
   };
 };
@@ -169,6 +172,7 @@ const layOpenssh: Lay = async (house, programs) => {
   const [program, ...args] = locals.noting([process.execPath, fakeSsh]);
   return {
     medium: openssh({ host: 'good', command, program, args }),
+    pids,
     directions: opensshDirections(house.folder, command),
     deaths: {
       [sshKilled]: () => locals.signal('SIGKILL'),
@@ -185,6 +189,7 @@ const layPipe: Lay = async (house, programs) => {
   const [command, ...args] = words;
   return {
     medium: pipe({ command, args, termAfterMs: 20, killAfterMs: 20 }),
+    pids,
     directions: { url: pipeUrl({ command, args }) },
     deaths: {
       [bridgeKilled]: () => pids.signal('SIGKILL'),
@@ -224,6 +229,10 @@ class LastingRoad implements Road {
 
   release(): void {
     this.#house.release();
+  }
+
+  running(): readonly number[] {
+    return this.#way.pids?.running() ?? [];
   }
 
   die(how: string): unknown {

@@ -102,6 +102,10 @@ class PassingRoad implements Road {
 
   release(): void {}
 
+  running(): readonly number[] {
+    return this.#pids.running();
+  }
+
   die(how: string, client: Client<typeof verbs>): unknown {
     const word = words[how];
     if (word !== undefined) return client.call.read(word);

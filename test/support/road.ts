@@ -22,6 +22,8 @@ export interface Road {
   readonly directions: Directions | undefined;
   /** What the server has executed, by its own account. */
   executions(): Executions;
+  /** Programs that a client has started, here or at the far end, and that still run. */
+  running(): readonly number[];
   /** Makes a call that runs until {@link release}. */
   stall(client: Client<typeof verbs>, safety: Safety, name: string): Promise<string>;
   /** The name that such a call is counted by. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { ServerChannel } from 'ssh2';
-import { isAlive } from './processes.ts';
+import { isAlive, isRunning } from './processes.ts';
 
 /** A word for `/bin/sh`. */
 export function quoted(word: string): string {
@@ -36,8 +36,18 @@ export class PidFile {
     }
   }
 
+  /** Those that still run. */
+  running(): number[] {
+    return this.#all().filter(isRunning);
+  }
+
   #newest(): number {
-    return Number(readFileSync(this.#path, 'utf8').trim().split('\n').at(-1));
+    return this.#all().at(-1) as number;
+  }
+
+  #all(): number[] {
+    const words = readFileSync(this.#path, 'utf8').trim().split('\n');
+    return words.filter((word) => word !== '').map(Number);
   }
 
   /** A program and its arguments that leave the number of the one that is given. */
