@@ -28,14 +28,18 @@ export {
   type Outcome,
   type RemoteFailure,
 } from './errors.ts';
+export { type InheritedListener, inherit } from './handover/inherit.ts';
 export type {
   Channel,
   ChannelUser,
+  InheritedSocket,
   Listener,
   Listening,
+  ListeningSocket,
   Medium,
   Peer,
   PeerIdentity,
+  SocketFile,
 } from './media/medium.ts';
 export { memory } from './media/memory.ts';
 export { type TcpOptions, tcp } from './media/tcp.ts';
@@ -48,6 +52,7 @@ export { serve } from './server/serve.ts';
 export type { DrainOptions, DrainReport, Server, ServerEvents } from './server/server.ts';
 export type { CallContext } from './server/server-call.ts';
 export type { CutCall } from './server/server-core.ts';
+export { type DrainOnSignalsOptions, drainOnSignals } from './server/signals.ts';
 export { type TransactionContext, transactional } from './server/transactional.ts';
 export type { Clock, Timer } from './util/clock.ts';
 export {

@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import { systemClock } from '../util/clock.ts';
@@ -20,7 +20,7 @@ export interface ChildCommand {
 const running = new Map<Child, NodeJS.Signals>();
 
 /** Those of them that must end, as they know; an exit of this process leaves none of them behind. */
-const mustEnd = new Set<Child>();
+const mustEnd = new Set<ChildProcess>();
 
 /** So long such a program may take at an exit of this process, which cannot but block for it. */
 const lastGraceMs = 200;
@@ -74,7 +74,6 @@ export function startChild(
       running.set(child, lastSignal);
       child.on('exit', () => {
         running.delete(child);
-        mustEnd.delete(child);
         if (running.size === 0) process.removeListener('exit', killAll);
       });
       resolve(child);
@@ -87,17 +86,20 @@ export function startChild(
 
 /** The end of a program that does not end by itself: it is asked, then it is made to. */
 export class ChildStop {
-  readonly #child: Child;
+  readonly #child: ChildProcess;
   readonly #killAfterMs: number;
   readonly #alarm = new Alarm(wheelOf(systemClock), () => this.#signal());
   #isPlanned = false;
   #isAsked = false;
 
   /** @param killAfterMs between the signal that asks it to end and the one that it cannot ignore */
-  constructor(child: Child, killAfterMs: number) {
+  constructor(child: ChildProcess, killAfterMs: number) {
     this.#child = child;
     this.#killAfterMs = killAfterMs;
-    child.on('exit', () => this.#alarm.clear());
+    child.on('exit', () => {
+      mustEnd.delete(child);
+      this.#alarm.clear();
+    });
   }
 
   /** Asks the program to end after so long; a later call can only hasten it. */

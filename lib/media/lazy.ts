@@ -1,5 +1,5 @@
 import { HoldfastError } from '../errors.ts';
-import type { Channel, Listener, Medium } from './medium.ts';
+import type { Channel, InheritedSocket, Listener, Medium } from './medium.ts';
 
 /** What the file of a medium that is loaded on demand exports, for URLs of its schemes. */
 export interface MediumModule {
@@ -35,6 +35,16 @@ class Lazy implements Medium, Listener {
     const { listenerFromUrl } = await this.#load();
     if (listenerFromUrl === undefined) throw this.#cannot('listened on');
     return listenerFromUrl(this.#url).listen(accept);
+  }
+
+  async adopt(
+    socket: InheritedSocket,
+    accept: (channel: Channel) => void,
+  ): ReturnType<Listener['listen']> {
+    const { listenerFromUrl } = await this.#load();
+    const listener = listenerFromUrl?.(this.#url);
+    if (listener?.adopt === undefined) throw this.#cannot('listened on with an inherited socket');
+    return listener.adopt(socket, accept);
   }
 
   #cannot(what: string): HoldfastError {

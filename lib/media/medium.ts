@@ -17,19 +17,68 @@ export interface Medium {
 
 /** A way to be reached: what `serve` listens on. */
 export interface Listener {
+  /** What it is told to listen at; by it a successor finds the socket that it inherits. */
+  readonly address?: string;
   /**
    * Starts to listen; each connection is handed to `accept`, which owns it from then on.
    * Rejects with `ERR_HOLDFAST_LISTEN` when that is not possible.
    */
   listen(accept: (channel: Channel) => void): Promise<Listening>;
+  /**
+   * Like {@link listen}, on a socket that another process has made. The socket is used up, also when
+   * this rejects. Missing where there is no socket to listen on.
+   */
+  adopt?(socket: InheritedSocket, accept: (channel: Channel) => void): Promise<Listening>;
+}
+
+/** A listening socket that this process was started with. */
+export interface InheritedSocket {
+  /** Its descriptor. */
+  readonly fd: number;
+  /** Where clients reach it; missing where systemd made it, which does not say. */
+  readonly url?: string;
+  /** What systemd calls it. */
+  readonly name?: string;
+  /** Its file, if it is a Unix socket of holdfast's and not of systemd's. */
+  readonly file?: SocketFile;
+}
+
+/** The file of a Unix socket: who may remove it, and when. */
+export interface SocketFile {
+  readonly path: string;
+  /** Tells it from another file at the same path. */
+  readonly id: string;
+  /** Whether it is there, and this process is the one to remove it. */
+  readonly isOurs: boolean;
+  /** Removes it, if it is ours. */
+  remove(): void;
+}
+
+/** What a successor must be given to listen at the same address. */
+export interface ListeningSocket {
+  /** Valid until the listening is closed or released. */
+  readonly fd: number;
+  /** What the listener was told: its {@link Listener.address}. */
+  readonly address: string;
+  /** As in {@link InheritedSocket}. */
+  readonly name?: string;
+  readonly file?: SocketFile;
 }
 
 /** A listener at work. */
 export interface Listening {
   /** Where clients reach it, e.g. `tcp://127.0.0.1:40123`. */
   readonly url: string;
+  /** Missing where there is no socket that a successor could be given, and after the end. */
+  readonly socket?: ListeningSocket | undefined;
   /** Takes no new connections; those that were accepted live on. Resolves when the address is free. */
   close(): Promise<void>;
+  /**
+   * Takes no new connections, and leaves the address to the process that holds the same socket.
+   * What was accepted is handed over before it resolves. A Unix socket's path is missing for an
+   * instant, within the turn in which this is called: a client that dials just then must try again.
+   */
+  release?(): Promise<void>;
 }
 
 /** What is known of the far end. */

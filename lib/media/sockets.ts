@@ -1,7 +1,9 @@
 import net from 'node:net';
-import { codeOf, HoldfastError, messageOf } from '../errors.ts';
-import type { Channel, Listening, Peer } from './medium.ts';
+import { codeOf, HoldfastError, isHoldfastError, messageOf } from '../errors.ts';
+import type { Channel, InheritedSocket, Listening, Peer } from './medium.ts';
+import { ServerListening } from './server-listening.ts';
 import { SocketChannel } from './socket-channel.ts';
+import type { BoundFile } from './socket-file.ts';
 
 /**
  * What all dialled sockets read into. One is enough: the bytes are used up before the next read,
@@ -78,49 +80,100 @@ export function whenOpen<Kind extends net.Socket>(
   });
 }
 
+/** What a medium says of a server that listens. */
+export interface Description {
+  readonly url: string;
+  readonly peer: (socket: net.Socket) => Peer;
+  /** Of a Unix socket that was bound here. */
+  readonly file?: BoundFile | undefined;
+}
+
+/** How a listener gets its socket, and what it makes of it. */
+export interface SocketHouse {
+  /** What the listener was told to listen at. */
+  readonly address: string;
+  /** Where to listen, or the socket that does so already. */
+  readonly at: net.ListenOptions | InheritedSocket;
+  /** Called when the server listens; throws when that is not what was wanted. */
+  describe(server: net.Server): Description;
+}
+
 /** Listens, and hands a channel to `accept` for each connection. */
 export async function listenSocket(
-  options: net.ListenOptions,
-  describe: (server: net.Server) => { url: string; peer: (socket: net.Socket) => Peer },
+  { address, at, describe }: SocketHouse,
   accept: (channel: Channel) => void,
 ): Promise<Listening> {
   let peerOf: ((socket: net.Socket) => Peer) | undefined;
   const server = net.createServer({ noDelay: true, keepAlive: true }, (socket) => {
     accept(new SocketChannel(socket, peerOf?.(socket) ?? { medium: 'socket', address: '' }));
   });
-  await startServer(server, options);
-  const { url, peer } = describe(server);
+  await startServer(server, at);
+  const { url, peer, file } = describedOrClosed(server, describe);
   peerOf = peer;
-  return { url, close: () => closeServer(server) };
+  return new ServerListening(server, { url, address, file, inherited: inheritedOf(at) });
+}
+
+/** What `describe` says; when it throws, the server is closed. */
+export function describedOrClosed<Said>(
+  server: net.Server,
+  describe: (server: net.Server) => Said,
+): Said {
+  try {
+    return describe(server);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}
+
+/** The inherited socket, if it is one. */
+export function inheritedOf(at: net.ListenOptions | InheritedSocket): InheritedSocket | undefined {
+  return isInherited(at) ? at : undefined;
+}
+
+function isInherited(at: net.ListenOptions | InheritedSocket): at is InheritedSocket {
+  return 'fd' in at;
 }
 
 /** Resolves when the server listens; rejects when it cannot. */
-export function startServer(server: net.Server, options: net.ListenOptions): Promise<void> {
+export function startServer(
+  server: net.Server,
+  at: net.ListenOptions | InheritedSocket,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => reject(isInherited(at) ? notListening(at, error) : error));
     server.once('listening', () => {
-      server.removeListener('error', reject);
+      server.removeAllListeners('error');
       // An error while accepting (no descriptors left) concerns one connection, not the server.
       server.on('error', () => {});
       resolve();
     });
-    server.listen(options);
+    server.listen(isInherited(at) ? { fd: at.fd } : at);
   });
 }
 
-/** Takes no connections any more; resolves when the address is free. */
-export function closeServer(server: net.Server): Promise<void> {
-  return new Promise((resolve) => {
-    // Accepted connections live on, so the callback, which waits for them, is of no use here.
-    const handleClosed = server.listening;
-    server.close();
-    if (handleClosed) setImmediate(resolve);
-    else resolve();
-  });
+/** What is wrong with an inherited socket, as an `ERR_HOLDFAST_LISTEN` error. */
+export function inheritedError(
+  { fd, url, name }: InheritedSocket,
+  why: string,
+  cause?: unknown,
+): HoldfastError {
+  const whose = url ?? (name === undefined ? 'from systemd' : `"${name}" from systemd`);
+  const message = `Cannot listen on the inherited descriptor ${fd} (${whose}): ${why}`;
+  return new HoldfastError('ERR_HOLDFAST_LISTEN', message, { final: true, cause });
+}
+
+function notListening(socket: InheritedSocket, error: unknown): HoldfastError {
+  const why =
+    codeOf(error) === 'EINVAL'
+      ? 'it is no stream socket that listens (in the socket unit: ListenStream=, and not Accept=yes)'
+      : messageOf(error);
+  return inheritedError(socket, why, error);
 }
 
 /** An `ERR_HOLDFAST_LISTEN` error that says what to do. */
 export function listenError(url: string, error: unknown): HoldfastError {
+  if (isHoldfastError(error)) return error;
   const advice: Record<string, string> = {
     EADDRINUSE: 'the address is in use: stop the other server or choose another address',
     EACCES: 'permission denied: choose a port above 1023 or a folder that you may write to',

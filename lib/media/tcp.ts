@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import {
   type Check,
   type Checks,
@@ -7,8 +7,9 @@ import {
   resolveOptions,
   wholeNumber,
 } from '../util/check.ts';
-import type { Channel, Listener, Listening, Medium, Peer } from './medium.ts';
-import { dialSocket, listenError, listenSocket } from './sockets.ts';
+import { hostPort, inheritedHostPort } from './host-port.ts';
+import type { Channel, InheritedSocket, Listener, Listening, Medium, Peer } from './medium.ts';
+import { type Description, dialSocket, listenError, listenSocket } from './sockets.ts';
 
 /** Where a TCP server is, or shall be. */
 export interface TcpOptions {
@@ -40,7 +41,7 @@ class Tcp implements Medium, Listener {
     checks.port('port', port);
     this.#host = host;
     this.#port = port;
-    this.address = tcpUrl(host, port);
+    this.address = `tcp://${hostPort(host, port)}`;
   }
 
   dial(signal: AbortSignal): Promise<Channel> {
@@ -57,26 +58,31 @@ class Tcp implements Medium, Listener {
   }
 
   async listen(accept: (channel: Channel) => void): Promise<Listening> {
+    const describe = (server: Server): Description => {
+      const { port } = server.address() as AddressInfo;
+      return { url: `tcp://${hostPort(this.#host, port)}`, peer: tcpPeer };
+    };
     try {
-      return await listenSocket(
-        { host: this.#host, port: this.#port },
-        (server) => ({
-          url: tcpUrl(this.#host, (server.address() as AddressInfo).port),
-          peer: ({ remoteAddress = '', remotePort = 0 }) => ({
-            medium: 'tcp',
-            address: tcpUrl(remoteAddress, remotePort).slice('tcp://'.length),
-          }),
-        }),
-        accept,
-      );
+      const at = { host: this.#host, port: this.#port };
+      return await listenSocket({ address: this.address, at, describe }, accept);
     } catch (error) {
       throw listenError(this.address, error);
     }
   }
+
+  adopt(socket: InheritedSocket, accept: (channel: Channel) => void): Promise<Listening> {
+    const house = { host: this.#host, port: this.#port };
+    const describe = (server: Server): Description => ({
+      url: `tcp://${inheritedHostPort(socket, server, house)}`,
+      peer: tcpPeer,
+    });
+    return listenSocket({ address: this.address, at: socket, describe }, accept);
+  }
 }
 
-function tcpUrl(host: string, port: number): string {
-  return `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`;
+/** Who has connected to a server. */
+export function tcpPeer({ remoteAddress = '', remotePort = 0 }: Socket): Peer {
+  return { medium: 'tcp', address: hostPort(remoteAddress, remotePort) };
 }
 
 /** A TCP address, to dial or to listen on. */

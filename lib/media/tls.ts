@@ -1,5 +1,5 @@
 import { HoldfastError } from '../errors.ts';
-import type { Channel, Listener, Listening, Medium } from './medium.ts';
+import type { Channel, InheritedSocket, Listener, Listening, Medium } from './medium.ts';
 import {
   type CredentialFiles,
   type Credentials,
@@ -43,7 +43,18 @@ class Tls implements Medium, Listener {
     return dialTls({ host, port, servername, credentials, address: this.address }, signal);
   }
 
-  async listen(accept: (channel: Channel) => void): Promise<Listening> {
+  listen(accept: (channel: Channel) => void): Promise<Listening> {
+    return this.#listen(accept);
+  }
+
+  adopt(socket: InheritedSocket, accept: (channel: Channel) => void): Promise<Listening> {
+    return this.#listen(accept, socket);
+  }
+
+  async #listen(
+    accept: (channel: Channel) => void,
+    inherited?: InheritedSocket,
+  ): Promise<Listening> {
     const { host, port, handshakeTimeoutMs } = this.#settings;
     const credentials = await this.#credentials('ERR_HOLDFAST_LISTEN');
     if (credentials.cert === undefined) {
@@ -52,7 +63,8 @@ class Tls implements Medium, Listener {
     }
     const byDefault = listOf(credentials.ca).length > 0 ? 'required' : 'none';
     const { clientCertificates = byDefault } = this.#settings;
-    return listenTls({ host, port, handshakeTimeoutMs, clientCertificates, credentials }, accept);
+    const house = { host, port, handshakeTimeoutMs, clientCertificates, credentials };
+    return listenTls(house, accept, inherited);
   }
 
   async #credentials(code: 'ERR_HOLDFAST_DIAL' | 'ERR_HOLDFAST_LISTEN'): Promise<Credentials> {

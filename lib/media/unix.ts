@@ -1,11 +1,19 @@
-import { type BigIntStats, lstatSync, unlinkSync } from 'node:fs';
+import { type BigIntStats, chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { chmod, lstat } from 'node:fs/promises';
 import net from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { codeOf, HoldfastError } from '../errors.ts';
 import { type Checks, ofType, resolveOptions, show, wholeNumber } from '../util/check.ts';
-import type { Channel, Listener, Listening, Medium, Peer } from './medium.ts';
-import { dialSocket, listenError, listenSocket } from './sockets.ts';
+import { boundPath } from './bound-path.ts';
+import type { Channel, InheritedSocket, Listener, Listening, Medium, Peer } from './medium.ts';
+import { BoundFile } from './socket-file.ts';
+import {
+  type Description,
+  dialSocket,
+  inheritedError,
+  listenError,
+  listenSocket,
+} from './sockets.ts';
 
 /** Where a Unix socket is, or shall be. */
 export interface UnixOptions {
@@ -72,6 +80,22 @@ class Unix implements Medium, Listener {
     }
   }
 
+  adopt(socket: InheritedSocket, accept: (channel: Channel) => void): Promise<Listening> {
+    const describe = (server: net.Server): Description => {
+      // Of a Unix socket that it did not bind, Node knows no address.
+      if (server.address() !== null) {
+        throw inheritedError(socket, `it is no Unix socket, but it is for ${this.address}`);
+      }
+      const path = boundPath(socket.fd);
+      if (path !== undefined && socket.url === undefined && path !== resolve(this.#path)) {
+        throw inheritedError(socket, `it is unix:${path}, but it is for ${this.address}`);
+      }
+      if (socket.file?.isOurs) chmodSync(socket.file.path, this.#mode);
+      return { url: this.address, peer: () => this.#peer() };
+    };
+    return listenSocket({ address: this.address, at: socket, describe }, accept);
+  }
+
   /** Says what is wrong; libuv says `EACCES` also where the folder is missing. */
   async #explain(error: unknown): Promise<HoldfastError> {
     const cause =
@@ -84,11 +108,13 @@ class Unix implements Medium, Listener {
     const mask = setMask(0o777 & ~this.#mode);
     let listening: Promise<Listening>;
     try {
-      listening = listenSocket(
-        { path: this.#path },
-        () => ({ url: this.address, peer: () => this.#peer() }),
-        accept,
-      );
+      const describe = (): Description => ({
+        url: this.address,
+        peer: () => this.#peer(),
+        file: BoundFile.at(this.#path),
+      });
+      const at = { path: this.#path };
+      listening = listenSocket({ address: this.address, at, describe }, accept);
     } finally {
       if (mask !== undefined) setMask(mask);
     }

@@ -1,6 +1,4 @@
-import type { Listener } from '../media/medium.ts';
-import { listenerOf } from '../media/url.ts';
-import { optionError, show } from '../util/check.ts';
+import { toListeners } from '../media/listeners.ts';
 import type { Verbs } from '../verbs/define.ts';
 import { type Handlers, pairHandlers } from './handlers.ts';
 import { resolveServerOptions, type ServerOptions } from './options.ts';
@@ -18,17 +16,9 @@ export async function serve<V extends Verbs>(
   options: ServerOptions,
 ): Promise<Server> {
   const resolved = resolveServerOptions(options);
-  const { listen } = resolved;
-  const listeners = (Array.isArray(listen) ? listen : [listen]).map(toListener);
-  if (listeners.length === 0) throw optionError('Option "listen" must name at least one address');
+  const listeners = toListeners(resolved.listen);
   const served = pairHandlers(verbs, handlers as Readonly<Record<string, unknown>>);
   const server = new Server(served, resolved);
   await server.listen(listeners);
   return server;
-}
-
-function toListener(listen: string | Listener): Listener {
-  if (typeof listen === 'string') return listenerOf(listen);
-  if (typeof listen?.listen === 'function') return listen;
-  throw optionError(`Option "listen" must be a URL or a listener, got ${show(listen)}`);
 }

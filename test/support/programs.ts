@@ -11,6 +11,7 @@ const packages: Readonly<Record<string, string>> = {
   ps: 'procps',
   socat: 'socat',
   'redis-server': 'redis-server',
+  'systemd-socket-activate': 'systemd',
 };
 
 /** Where a program is; `sbin` is looked through too, for it is not on everybody's path. */

@@ -2,14 +2,18 @@ import {
   type CallContext,
   connect,
   defineVerbs,
+  drainOnSignals,
   type Handlers,
   idempotent,
+  inherit,
+  type Listener,
   mutate,
   once,
   read,
   type StandardSchema,
   semi,
   serve,
+  unix,
 } from '../../lib/index.ts';
 
 /** Compiles exactly when the public types flow: every `@ts-expect-error` marks what must not. */
@@ -106,4 +110,23 @@ export function events(): void {
   connect('tcp://127.0.0.1:1', files, { heartBeatMs: 1 });
   // @ts-expect-error verbs are made by read(), idempotent(), …
   defineVerbs({ get: { safety: 'read' } });
+}
+
+export async function restarts(): Promise<void> {
+  const listen = inherit() ?? 'tcp://127.0.0.1:0';
+  const names: string[] | undefined = inherit()?.map(({ name }) => name);
+  const named: Listener[] = inherit(['tcp://127.0.0.1:0', unix({ path: '/x' })]);
+  // @ts-expect-error an address, not a number
+  inherit(4155);
+  const server = await serve(defineVerbs({}), {}, { listen });
+  const off: () => void = drainOnSignals(server, {
+    signals: ['SIGTERM'],
+    timeoutMs: 1_000,
+    onDrained: ({ cut }) => cut.length,
+  });
+  // @ts-expect-error no signal
+  drainOnSignals(server, { signals: ['TERM'] });
+  // @ts-expect-error an unknown option
+  drainOnSignals(server, { timeout: 1 });
+  void [names, named, off];
 }

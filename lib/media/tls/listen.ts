@@ -2,8 +2,10 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { Alarm, wheelOf } from '../../retry/timer-wheel.ts';
 import { systemClock } from '../../util/clock.ts';
-import type { Channel, Listening, Peer } from '../medium.ts';
-import { closeServer, listenError, startServer } from '../sockets.ts';
+import { hostPort, inheritedHostPort } from '../host-port.ts';
+import type { Channel, InheritedSocket, Listening, Peer } from '../medium.ts';
+import { ServerListening } from '../server-listening.ts';
+import { describedOrClosed, listenError, startServer } from '../sockets.ts';
 import { identityOf, TlsChannel } from './channel.ts';
 import { type Credentials, secureContextOptions } from './credentials.ts';
 import { alpnProtocol, refusalLine } from './faults.ts';
@@ -27,6 +29,7 @@ const refusalMs = 1_000;
 export async function listenTls(
   { host, port, handshakeTimeoutMs, clientCertificates, credentials }: TlsHouse,
   accept: (channel: Channel) => void,
+  inherited?: InheritedSocket,
 ): Promise<Listening> {
   const handshakes = new Handshakes();
   const server = createServer({
@@ -51,18 +54,18 @@ export async function listenTls(
     handshakes.handOver(socket);
     accept(new TlsChannel(socket, peerOf(socket, clientCertificates)));
   });
+  const address = tlsUrl(host, port);
   try {
-    await startServer(server, { host, port });
+    await startServer(server, inherited ?? { host, port });
   } catch (error) {
-    throw listenError(tlsUrl(host, port), error);
+    throw listenError(address, error);
   }
-  return {
-    url: tlsUrl(host, (server.address() as AddressInfo).port),
-    close: () => {
-      handshakes.destroyAll();
-      return closeServer(server);
-    },
-  };
+  const url = describedOrClosed(server, () =>
+    inherited === undefined
+      ? tlsUrl(host, (server.address() as AddressInfo).port)
+      : `tls://${inheritedHostPort(inherited, server, { host, port })}`,
+  );
+  return new ServerListening(server, { url, address, inherited, handshakes });
 }
 
 /** What keeps a client out; undefined when nothing does. */
@@ -89,7 +92,7 @@ function refuse(socket: TLSSocket, why: string): void {
 
 function peerOf(socket: TLSSocket, wanted: ClientCertificates): Peer {
   const { remoteAddress = '', remotePort = 0 } = socket;
-  const address = tlsUrl(remoteAddress, remotePort).slice('tls://'.length);
+  const address = hostPort(remoteAddress, remotePort);
   const identity = wanted !== 'none' && socket.authorized ? identityOf(socket) : undefined;
   return { medium: 'tls', address, ...(identity === undefined ? {} : { identity }) };
 }

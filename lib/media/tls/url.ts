@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../errors.ts';
 import { show } from '../../util/check.ts';
 import { suggestion } from '../../util/nearest.ts';
+import { hostPort } from '../host-port.ts';
 import type { CredentialFiles } from './credentials.ts';
 import type { TlsOptions } from './options.ts';
 
@@ -31,7 +32,7 @@ export function parseTlsUrl(url: string): { options: TlsOptions; files: Credenti
 
 /** The URL of a host and port. */
 export function tlsUrl(host: string, port: number): string {
-  return `tls://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `tls://${hostPort(host, port)}`;
 }
 
 function parametersOf(searchParams: URLSearchParams): Record<string, string> {
