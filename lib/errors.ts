@@ -38,6 +38,7 @@ export const errorCodes = {
   ERR_HOLDFAST_REFUSED: 'the server did not run the call, and says so',
   ERR_HOLDFAST_KEY_REUSED: 'the key of a `once` call was used before with another input',
   ERR_HOLDFAST_UNFINISHED: 'a `once` call with this key began earlier, and its process ended first',
+  ERR_HOLDFAST_STORE: 'a completion store cannot be opened, or must not be used as it is',
   ERR_HOLDFAST_LISTEN: 'the server cannot listen at the address',
 } as const;
 

@@ -70,7 +70,7 @@ export type Transacted =
   | { readonly state: 'committed' }
   /** Nothing was committed: others have changed meanwhile what it had read. */
   | { readonly state: 'conflict' }
-  | Exclude<Begun, { readonly state: 'new' | 'lost' }>;
+  | Exclude<Begun, { readonly state: 'new' }>;
 
 /**
  * Keeps the records of `once` calls beside the application's own data, so that what a call did and

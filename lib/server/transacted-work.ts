@@ -49,6 +49,9 @@ export class TransactedWork extends OnceWork {
       case 'running':
         // Everybody was told that the store does not answer.
         return;
+      case 'lost':
+        this.leaveUnknown('the server that had begun it outside of a transaction is gone');
+        return;
       case 'mismatch':
       case 'full':
       case 'conflict':

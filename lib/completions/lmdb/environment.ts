@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { messageOf } from '../../errors.ts';
+import { loadPackage, storeError } from '../package.ts';
+import type { Database, Lmdb, RootDatabase } from './types.ts';
+
+type Bytes = Database<Buffer, Buffer>;
+
+/** As a variable, for the package's declarations for `import` are in error. */
+const packageName: string = 'lmdb';
+
+/** The store's own tables in an LMDB environment. */
+export interface Tables {
+  /** Records by the SHA-256 of their key. */
+  readonly records: Bytes;
+  /** Expiry and hash of each record, in that order; without values. */
+  readonly expiries: Bytes;
+  /** Until when a holder lives, by its id. */
+  readonly leases: Database<number, string>;
+  /** The store's id; the bytes of all records. */
+  readonly notes: Database<string | number, string>;
+}
+
+/** An LMDB file that is open, and its one way to write. */
+export class Environment {
+  readonly root: RootDatabase;
+  readonly tables: Tables;
+  readonly id: string;
+
+  private constructor(root: RootDatabase) {
+    this.root = root;
+    const bytes = { encoding: 'binary', keyEncoding: 'binary' } as const;
+    this.tables = {
+      records: root.openDB<Buffer, Buffer>('holdfast:records', bytes),
+      expiries: root.openDB<Buffer, Buffer>('holdfast:expiries', bytes),
+      leases: root.openDB<number, string>('holdfast:leases', {}),
+      notes: root.openDB<string | number, string>('holdfast:notes', {}),
+    };
+    const { notes } = this.tables;
+    this.id = root.transactionSync(() => {
+      const known = notes.get('id');
+      if (typeof known === 'string') return known;
+      const id = randomUUID();
+      notes.putSync('id', id);
+      return id;
+    });
+  }
+
+  /**
+   * @param importer replaced by tests
+   * @throws HoldfastError `ERR_HOLDFAST_STORE`
+   */
+  static async open(
+    path: string,
+    maxTables: number,
+    importer: () => Promise<unknown> = () => import(packageName),
+  ): Promise<Environment> {
+    const { open } = await loadPackage<Lmdb>(packageName, importer);
+    try {
+      // Without overlapping syncs a write resolves when it is on the disk, and not before.
+      return new Environment(open({ path, overlappingSync: false, maxDbs: maxTables + 4 }));
+    } catch (error) {
+      throw storeError(`The LMDB file ${path} cannot be opened: ${messageOf(error)}`, error);
+    }
+  }
+
+  /**
+   * Runs `work` alone among all processes that have the file open. Resolves when what it wrote is on
+   * the disk, which those that come meanwhile share. When it throws, nothing of it stays.
+   */
+  async write<Value>(work: () => Value): Promise<Value> {
+    try {
+      return await this.root.childTransaction(work);
+    } catch (error) {
+      // It has a promise of its own for the same error, which nobody else will look at.
+      const { commitError } = error as { commitError?: Promise<unknown> };
+      commitError?.catch(() => {});
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.root.close();
+  }
+}

@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import { MemoryCompletionStore, memoryCompletions } from '../../lib/completions/memory.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { completionStoreContract, requestFor, type StoreBench } from './store-contract.ts';
+
+const megabyte = 1024 * 1024;
+
+async function memoryBench(): Promise<StoreBench> {
+  const clock = new FakeClock();
+  const places = new Map<string, MemoryCompletionStore>();
+  return {
+    open: async ({ place = 'here', maxRecords = 1_000 } = {}) => {
+      const known = places.get(place);
+      const store = known ?? new MemoryCompletionStore(clock, { maxRecords, maxBytes: megabyte });
+      places.set(place, store);
+      return { store, close: async () => {} };
+    },
+    pass: async (ms) => clock.advance(ms),
+    end: async () => {},
+  };
+}
+
+completionStoreContract('memory', memoryBench, true);
+
+describe('the completion store in memory', () => {
+  function storeOf(maxBytes: number): { store: MemoryCompletionStore; clock: FakeClock } {
+    const clock = new FakeClock();
+    return { store: new MemoryCompletionStore(clock, { maxRecords: 1_000, maxBytes }), clock };
+  }
+
+  it('says of a reply for which there is no room that the call was executed', () => {
+    const { store } = storeOf(10_000);
+    const request = requestFor('k');
+    store.begin(request);
+    store.finish(request, { kind: 'reply', value: Buffer.alloc(10_001), isBytes: true });
+    const begun = store.begin(requestFor('k'));
+    expect(begun).to.have.nested.property(
+      'completion.failure.message',
+      'the call was executed, and its reply of 10001 bytes was too large to keep',
+    );
+  });
+
+  it('takes no calls when its bytes are used up, until records have expired', () => {
+    const { store, clock } = storeOf(3_000);
+    const request = requestFor('a');
+    store.begin(request);
+    store.finish(request, { kind: 'reply', value: Buffer.alloc(2_700), isBytes: true });
+    expect(store.begin(requestFor('b'))).to.deep.equal({ state: 'new' });
+    expect(store.begin(requestFor('c'))).to.deep.equal({ state: 'full' });
+    clock.advance(request.keepMs + 1);
+    expect(store.begin(requestFor('c'))).to.deep.equal({ state: 'new' });
+  });
+
+  it('is made for several servers by a function with options of its own', async () => {
+    const store = memoryCompletions({ maxRecords: 1 });
+    expect(store.id).to.have.length(36);
+    await store.begin(requestFor('a'));
+    expect(await store.begin(requestFor('b'))).to.deep.equal({ state: 'full' });
+    expect(() => memoryCompletions({ maxRecords: 0 })).to.throw('"maxRecords"');
+    expect(() => memoryCompletions({ maxrecords: 1 } as never)).to.throw('did you mean');
+  });
+});
