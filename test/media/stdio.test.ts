@@ -35,6 +35,8 @@ describe('Serving on stdin and stdout', () => {
 
   before(async function () {
     this.timeout(30_000);
+    // Node makes it when it is first asked for, and then it stays: no test has left that behind.
+    expect(process.stdin.destroyed).to.equal(false);
     program = await compile('./stdio-main.ts');
   });
 
