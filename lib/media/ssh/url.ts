@@ -93,6 +93,10 @@ interface Parts {
 }
 
 function partsOf(url: string): Parts {
+  // Node would leave them out without a word: another host, another command.
+  if (/[\t\n\r]/.test(url)) {
+    throw urlError('it has a line break or a tab; write it as %0A, %0D or %09');
+  }
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   const scheme = parsed?.protocol.slice(0, -1) ?? '';
   const example = examples[scheme];

@@ -116,10 +116,16 @@ describe('The options of openssh', () => {
     ['openssh://-v/?command=a', /Option "host" must be a host name/],
     ['openssh://-l@h/?command=a', /Option "user" must be of letters/],
     ['openssh://h/?command=', /Option "command" must not be empty/],
+    ['openssh://%2DoProxyCommand/?command=a', /Option "host" must be a host name/],
+    ['openssh://%2Dl@h/?command=a', /Option "user" must be of letters/],
+    ['openssh://h%0A/?command=a', /Option "host" must be a host name/],
+    ['openssh://u%0A@h/?command=a', /Option "user" must be of letters/],
+    ['openssh://h\n-v/?command=a', /it has a line break or a tab/],
+    ['openssh://h/?command=a\nb', /it has a line break or a tab; write it as %0A, %0D or %09/],
   ];
 
   for (const [url, text] of badUrls) {
-    it(`refuses the URL ${url} and says why`, () => {
+    it(`refuses the URL ${JSON.stringify(url)} and says why`, () => {
       expect(() => mediumFromUrl(url)).to.throw(text);
     });
   }
