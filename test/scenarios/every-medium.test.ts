@@ -25,7 +25,10 @@ const run = promisify(execFile);
 /** What a server that is gone cannot be asked, and what it leaves open. */
 const unsafe: ReadonlySet<Safety> = new Set(['once', 'mutate']);
 
-describe('The promises, over every medium', () => {
+describe('The promises, over every medium', function () {
+  // Many programs are started one after another; a call that fails says why before that.
+  this.timeout(20_000);
+
   let bridge: Compiled;
   let server: Compiled;
   let idler: Compiled;
