@@ -128,7 +128,10 @@ class LmdbStore implements LmdbCompletions {
       try {
         const completion = await run(staged);
         staged.close();
-        if (await this.#commit(request, staged, completion)) return { state: 'committed' };
+        const ended = await this.#commit(request, staged, completion);
+        if (ended === 'committed') return { state: ended };
+        // What was held for dead and has been overtaken must not run again.
+        if (ended === 'overtaken') return { state: 'conflict' };
       } catch (error) {
         staged.close();
         // If this fails, the claim goes with the process, or to the next call with the key.
@@ -153,17 +156,19 @@ class LmdbStore implements LmdbCompletions {
     });
   }
 
-  /** False when others have changed what was read, or have the claim by now. */
+  /** Nothing is written when others have changed what was read, or have the claim by now. */
   #commit(
     request: BeginRequest,
     staged: StagedTransaction,
     completion: Completion,
-  ): Promise<boolean> {
+  ): Promise<'committed' | 'changed' | 'overtaken'> {
     return this.#environment.write(() => {
       const now = this.#now();
-      if (!this.#records.isBegun(request, now) || !staged.holds()) return false;
+      if (!this.#records.isBegun(request, now)) return 'overtaken';
+      if (!staged.holds()) return 'changed';
       staged.apply();
-      return this.#records.finish(request, completion, now);
+      this.#records.finish(request, completion, now);
+      return 'committed';
     });
   }
 }

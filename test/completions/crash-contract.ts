@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Completion } from '../../lib/index.ts';
-import { type OpenStore, requestFor, type StoreBench } from './store-contract.ts';
+import { requestFor } from './requests.ts';
+import type { OpenStore, StoreBench } from './store-contract.ts';
 import { type StorePlace, StoreProcess } from './store-process.ts';
 
 /** A bench whose records other processes can open too. */

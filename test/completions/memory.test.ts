@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { MemoryCompletionStore, memoryCompletions } from '../../lib/completions/memory.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { completionStoreContract, requestFor, type StoreBench } from './store-contract.ts';
+import { requestFor } from './requests.ts';
+import { completionStoreContract, type StoreBench } from './store-contract.ts';
 
 const megabyte = 1024 * 1024;
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { BeginRequest, Begun, Completion, CompletionStore } from '../../lib/index.ts';
+import { keepMs, requestFor } from './requests.ts';
 
 /** A store under test, as one process has it open. */
 export interface OpenStore {
@@ -15,15 +16,6 @@ export interface StoreBench {
   pass(ms: number): Promise<void>;
   /** Removes everything. */
   end(): Promise<void>;
-}
-
-const keepMs = 60_000;
-let tickets = 0;
-
-/** A request as a server makes it. */
-export function requestFor(key: string, more: Partial<BeginRequest> = {}): BeginRequest {
-  const ticket = ++tickets;
-  return { key, fingerprint: 'f1', keepMs, owner: 'one', ticket, takesOver: false, ...more };
 }
 
 const paid: Completion = { kind: 'reply', value: Buffer.from([0xa4, 1, 2, 3, 4]), isBytes: false };
