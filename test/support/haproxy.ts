@@ -1,12 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { freePort } from './free-port.ts';
 import { allEnded, listProcesses, signal } from './listed-processes.ts';
 import { find } from './programs.ts';
+
+type HaproxyChild = ChildProcessByStdio<null, null, Readable>;
 
 /** How it is configured. */
 export interface HaproxyOptions {
@@ -20,12 +22,10 @@ export interface HaproxyOptions {
 export class Haproxy {
   readonly url: string;
   readonly #folder: string;
-  readonly #port: number;
-  #child: ChildProcess | undefined;
+  #child: HaproxyChild | undefined;
 
   private constructor(folder: string, port: number) {
     this.#folder = folder;
-    this.#port = port;
     this.url = `tcp://127.0.0.1:${port}`;
   }
 
@@ -54,13 +54,20 @@ listen test
   /** Starts to listen; again after {@link kill}. */
   async start(): Promise<void> {
     const args = ['-W', '-db', '-f', join(this.#folder, 'haproxy.cfg')];
-    this.#child = spawn(find('haproxy') ?? 'haproxy', args, { stdio: 'ignore' });
-    await listening(this.#port);
+    const child = spawn(find('haproxy') ?? 'haproxy', args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#child = child;
+    await loaded(child);
   }
 
   /** A new process takes over; the old one finishes what it has. */
-  reload(): void {
-    this.#child?.kill('SIGUSR2');
+  async reload(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) throw new Error('It does not run');
+    const again = loaded(child);
+    child.kill('SIGUSR2');
+    await again;
   }
 
   /** The processes that hold connections: after a reload the old ones too, until they are done. */
@@ -91,17 +98,24 @@ listen test
   }
 }
 
-/** Resolves when somebody listens on the port. */
-async function listening(port: number): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    const socket = net.connect({ host: '127.0.0.1', port });
-    const event = await Promise.race([
-      once(socket, 'connect').then(() => 'connect'),
-      once(socket, 'close').then(() => 'close'),
-    ]).catch(() => 'error');
-    socket.destroy();
-    if (event === 'connect') return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`Nobody listens on port ${port}`);
+/** Resolves when it says that it runs; a signal that comes earlier is lost. */
+function loaded(child: HaproxyChild): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const onData = (chunk: Buffer): void => {
+      said += String(chunk);
+      if (said.includes('Loading success')) settle();
+    };
+    const onExit = (): void => settle(new Error(`HAProxy ended: ${said}`));
+    const settle = (error?: Error): void => {
+      child.stderr.off('data', onData);
+      child.off('exit', onExit);
+      // What it says later must not fill the pipe.
+      child.stderr.resume();
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    child.stderr.on('data', onData);
+    child.on('exit', onExit);
+  });
 }
