@@ -37,7 +37,9 @@ export const errorCodes = {
   ERR_HOLDFAST_REMOTE: 'the handler failed; see `remote`',
   ERR_HOLDFAST_REFUSED: 'the server did not run the call, and says so',
   ERR_HOLDFAST_KEY_REUSED: 'the key of a `once` call was used before with another input',
-  ERR_HOLDFAST_UNFINISHED: 'a `once` call with this key began earlier, and its process ended first',
+  ERR_HOLDFAST_UNFINISHED:
+    'the call, or one with its key, began in a server process that ended before it was done',
+  ERR_HOLDFAST_HAND_OVER: 'the successor did not take over, and the server goes on',
   ERR_HOLDFAST_STORE: 'a completion store cannot be opened, or must not be used as it is',
   ERR_HOLDFAST_LISTEN: 'the server cannot listen at the address',
 } as const;

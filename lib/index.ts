@@ -28,6 +28,7 @@ export {
   type Outcome,
   type RemoteFailure,
 } from './errors.ts';
+export { type HandOverOptions, type HandOverReport, handOver } from './handover/hand-over.ts';
 export { type InheritedListener, inherit } from './handover/inherit.ts';
 export type {
   Channel,

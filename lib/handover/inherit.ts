@@ -5,7 +5,9 @@ import type { Channel, InheritedSocket, Listener, Listening } from '../media/med
 import { SocketChannel } from '../media/socket-channel.ts';
 import { BoundFile } from '../media/socket-file.ts';
 import { inheritedError } from '../media/sockets.ts';
+import type { PassedListener, Predecessor } from '../server/predecessor.ts';
 import { adoptPlain } from './adopt-plain.ts';
+import { connectPredecessor } from './connect-predecessor.ts';
 import {
   type GivenSocket,
   type Inheritance,
@@ -14,7 +16,7 @@ import {
 } from './environment.ts';
 
 /** A listener for a socket that this process was started with. */
-export interface InheritedListener extends Listener {
+export interface InheritedListener extends PassedListener {
   /** What systemd calls it (`FileDescriptorName=`); empty where it has no name. */
   readonly name: string;
 }
@@ -49,7 +51,14 @@ class Heirloom {
     };
     const { address = this.address } = listener;
     const name = socket.name ?? '';
-    return Object.freeze({ name, listen, ...(address === undefined ? {} : { address }) });
+    return Object.freeze({
+      name,
+      listen,
+      ...(address === undefined ? {} : { address }),
+      get predecessor() {
+        return thePredecessor();
+      },
+    });
   }
 
   /** Gives it up, if nobody listens on it. */
@@ -69,6 +78,15 @@ let plain: InheritedListener[] | undefined;
 let hasChannel = true;
 /** The predecessor has let go; until then it may go on, and the files are its own. */
 let isHeir = false;
+
+let predecessor: Predecessor | undefined;
+
+/** The server that has started this process, if one has; one for all listeners. */
+function thePredecessor(): Predecessor | undefined {
+  if (inheritance()?.channel === undefined) return undefined;
+  predecessor ??= connectPredecessor(predecessorChannel, takeOver);
+  return predecessor;
+}
 
 function inheritance(): Inheritance | undefined {
   found ??= read();

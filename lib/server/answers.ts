@@ -1,5 +1,9 @@
 import { codeOf, type ErrorCode, HoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
-import { encodeFailure } from '../protocols/holdfast/answer-frames.ts';
+import {
+  encodeFailure,
+  encodeRefusal,
+  encodeUnknown,
+} from '../protocols/holdfast/answer-frames.ts';
 import type { Refusal } from '../protocols/protocol.ts';
 import type { ServerCall } from './server-call.ts';
 
@@ -35,12 +39,16 @@ export class Answers {
 
   /** The call was not executed: nothing is recorded, and a client that asks is told `never`. */
   refuse(call: ServerCall, refusal: Refusal): void {
-    if (!call.isCancelled) call.session.link?.refuse(call.number, refusal);
+    if (call.isCancelled) return;
+    const { session, number } = call;
+    session.decline(number, encodeRefusal(number, refusal, session.maxFrameBytes));
   }
 
   /** Nobody can tell whether the call was executed: nothing is recorded. */
   unknown(call: ServerCall, code: ErrorCode, message: string): void {
-    if (!call.isCancelled) call.session.link?.unknown(call.number, { code, message });
+    if (call.isCancelled) return;
+    const { session, number } = call;
+    session.decline(number, encodeUnknown(number, { code, message }, session.maxFrameBytes));
   }
 
   /** A handler threw: it refused the call, or it failed. */

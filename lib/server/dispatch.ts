@@ -76,6 +76,7 @@ export class Dispatch {
       running.link = link;
       return true;
     }
+    if (session.runs(number)) return true;
     if (session.records.fateOf(number) !== 'done') return false;
     link.send(session.records.frameOf(number));
     return true;

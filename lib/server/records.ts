@@ -141,6 +141,29 @@ export class Records {
     if (this.#size === 0 && this.#mask >= lastingCapacity) this.#reset();
   }
 
+  /** Everything that is known, for another server. */
+  export(): {
+    readonly acknowledged: number;
+    readonly forgottenUpTo: number;
+    readonly forgotten: number[];
+    readonly done: number[];
+    readonly frames: Uint8Array[];
+  } {
+    const acknowledged = this.#acknowledged;
+    const forgottenUpTo = this.#forgottenUpTo;
+    const [forgotten, done, frames]: [number[], number[], Uint8Array[]] = [[], [], []];
+    for (const number of this.#numbers) {
+      if (number === 0) continue;
+      if (this.fateOf(number) === 'forgotten') {
+        forgotten.push(number);
+        continue;
+      }
+      done.push(number);
+      frames.push(wholeFrame(this.frameOf(number)));
+    }
+    return { acknowledged, forgottenUpTo, forgotten, done, frames };
+  }
+
   /** The session is over. */
   clear(): void {
     for (let slot = 0; slot <= this.#mask; slot++) this.#release(slot);
@@ -226,6 +249,17 @@ export class Records {
       this.#bodies[slot] = bodies[old];
     }
   }
+}
+
+/** A frame in memory of its own. */
+export function wholeFrame({ buffer, start, end, body }: RecordedFrame): Buffer {
+  const head = buffer.subarray(start, end);
+  return body === undefined ? Buffer.from(head) : Buffer.concat([head, body]);
+}
+
+/** A frame that is a buffer of its own. */
+export function frameOf(buffer: Buffer): RecordedFrame {
+  return { buffer, start: 0, end: buffer.length, body: undefined };
 }
 
 function countedBytes(capacity: number): number {

@@ -13,11 +13,14 @@ import { Answers, type AnswersListener } from './answers.ts';
 import { completionsIdOf } from './completions-id.ts';
 import { Dispatch } from './dispatch.ts';
 import type { ServedVerb } from './handlers.ts';
+import { Heir } from './heir.ts';
+import type { ServerLinkOwner } from './link-owner.ts';
 import { Notices } from './notices.ts';
 import { OnceRunner } from './once-runner.ts';
 import type { ResolvedServerOptions } from './options.ts';
+import { type Answer, type Estate, predecessorOf } from './predecessor.ts';
 import { RecordBudget } from './records.ts';
-import { ServerLink, type ServerLinkOwner } from './server-link.ts';
+import { ServerLink } from './server-link.ts';
 import { type SessionContext, Sessions } from './session.ts';
 
 /** A call that a drain cut off. */
@@ -34,6 +37,11 @@ export interface DrainBounds {
   readonly timeoutMs: number;
   /** For so long calls are still taken, while clients open other links. */
   readonly noticeMs: number;
+  /** A successor has the sockets: they are released, and it gets what is left at the end. */
+  readonly successor?: {
+    /** All is done here: takes the sessions that were not claimed. Never rejects. */
+    onDone(): Promise<unknown>;
+  };
 }
 
 /** Who hears of what happens. */
@@ -47,6 +55,7 @@ export interface ServerListener extends AnswersListener {
 export class ServerCore implements ServerLinkOwner {
   readonly options: ResolvedServerOptions;
   readonly sessions: Sessions;
+  heir: Heir | undefined;
   readonly hello: ServerHello;
   /** Resolves when nothing listens any more and every connection is closed. */
   readonly closed: Promise<void>;
@@ -80,6 +89,7 @@ export class ServerCore implements ServerLinkOwner {
       budget: new RecordBudget(maxRecordedBytes),
       resumeGraceMs,
       keepSessionsMs,
+      hasPredecessor: false,
       isEnding: false,
       onIdle: () => this.#settle(),
     };
@@ -111,12 +121,21 @@ export class ServerCore implements ServerLinkOwner {
     this.#dispatch = new Dispatch(served, options, answers, this.#once);
   }
 
-  /** Listens at every address, or at none; gives the URLs. */
+  /**
+   * Listens at every address, or at none; gives the URLs. With an inherited socket comes the server
+   * that had it before, if there was one.
+   */
   async listen(listeners: readonly Listener[]): Promise<readonly string[]> {
+    const predecessor = predecessorOf(listeners);
+    if (predecessor !== undefined) {
+      this.#context.hasPredecessor = true;
+      this.heir = new Heir(predecessor, this.sessions);
+    }
     try {
       for (const listener of listeners) {
         this.#listenings.push(await listener.listen((channel) => this.#onChannel(channel)));
       }
+      await this.heir?.start();
     } catch (error) {
       await this.close();
       throw error;
@@ -134,7 +153,7 @@ export class ServerCore implements ServerLinkOwner {
     return this.#drained;
   }
 
-  async #drain({ timeoutMs, noticeMs }: DrainBounds): Promise<readonly CutCall[]> {
+  async #drain({ timeoutMs, noticeMs, successor }: DrainBounds): Promise<readonly CutCall[]> {
     const { clock } = this.options;
     const startedAt = clock.now();
     const drainUntil = startedAt + timeoutMs;
@@ -147,7 +166,7 @@ export class ServerCore implements ServerLinkOwner {
     const line = new Alarm(this.#wheel, () => this.#drawLines());
     this.#wheel.hold();
     end.set(drainUntil);
-    await this.#stopListening();
+    await this.#stopListening(successor !== undefined);
     const notices = new Notices<ServerLink>(clock, this.#wheel, (link) => {
       link.drain(Math.max(0, drainUntil - clock.now()));
     });
@@ -159,8 +178,8 @@ export class ServerCore implements ServerLinkOwner {
     end.clear();
     line.clear();
     notices.stop();
-    this.sessions.endAll();
-    this.#once.stop();
+    await successor?.onDone();
+    this.#end();
     this.#wheel.release();
     return this.#cut;
   }
@@ -173,6 +192,30 @@ export class ServerCore implements ServerLinkOwner {
     this.#cutAll('the server was closed');
     this.#settle();
     await this.closed;
+    if (this.#drained === undefined) this.#end();
+  }
+
+  /** What listens, for a successor. */
+  get listenings(): readonly Listening[] {
+    return this.#listenings;
+  }
+
+  /** True from the beginning of a drain, and when closed. */
+  get isEnding(): boolean {
+    return this.#isClosed || this.#drained !== undefined;
+  }
+
+  /** Gives a session to a successor; undefined when it is not known here. See {@link Session}. */
+  giveAway(
+    id: string,
+    onAnswer: (number: number, answer: Answer | undefined) => void = () => {},
+  ): Estate | undefined {
+    const session = this.sessions.get(id);
+    return session?.isGivenAway === false ? session.giveAway(onAnswer) : undefined;
+  }
+
+  #end(): void {
+    this.heir?.stop();
     this.sessions.endAll();
     this.#once.stop();
   }
@@ -216,10 +259,15 @@ export class ServerCore implements ServerLinkOwner {
     link.fault(new HoldfastError('ERR_HOLDFAST_TOO_MANY_CONNECTIONS', message));
   }
 
-  async #stopListening(): Promise<void> {
+  async #stopListening(isHandedOver = false): Promise<void> {
     const listenings = this.#listenings;
     this.#listenings = [];
-    await Promise.all(listenings.map((listening) => listening.close()));
+    await Promise.all(
+      listenings.map((listening) => {
+        const { release } = listening;
+        return isHandedOver && release !== undefined ? release.call(listening) : listening.close();
+      }),
+    );
   }
 
   #drawLines(): void {

@@ -9,33 +9,12 @@ import {
   HoldfastServerWire,
   type ServerSink,
 } from '../protocols/holdfast/server-wire.ts';
-import type {
-  ClientHello,
-  Refusal,
-  ServerHello,
-  UnknownFate,
-  Verdict,
-} from '../protocols/protocol.ts';
+import type { ClientHello, Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
-import type { ResolvedServerOptions } from './options.ts';
+import type { ServerLinkOwner } from './link-owner.ts';
 import { authenticated, type Principal } from './principal.ts';
 import type { RecordedFrame } from './records.ts';
-import type { Session, Sessions } from './session.ts';
-
-/** Who owns a link at the server. */
-export interface ServerLinkOwner {
-  readonly options: ResolvedServerOptions;
-  readonly sessions: Sessions;
-  /** What the server says of itself. */
-  readonly hello: ServerHello;
-  /** How long a drain still lasts, or undefined when the server does not drain. */
-  drainTimeLeftMs(): number | undefined;
-  /** A call came; see {@link ArrivedCall}. */
-  onCall(link: ServerLink, call: ArrivedCall): void;
-  /** The client broke the protocol, or a limit of ours. */
-  onFault(peer: Peer, error: HoldfastError): void;
-  onClosed(link: ServerLink): void;
-}
+import type { Session } from './session.ts';
 
 /** Replies leave at the latest when so many bytes are there, so that the client works meanwhile. */
 const earlyFlushBytes = 4 * 1024;
@@ -149,7 +128,15 @@ export class ServerLink implements ChannelUser, ServerSink {
 
   onBytes(chunk: Buffer): void {
     if (this.#isGone) return;
-    this.#heardAt = this.#owner.options.clock.now();
+    const { clock, idlePingMs, heartbeatTimeoutMs } = this.#owner.options;
+    const now = clock.now();
+    if (now - this.#heardAt > idlePingMs + heartbeatTimeoutMs && this.session !== undefined) {
+      // This process was stopped, or blocked, for so long that the client must have given the link
+      // up. What lies in its buffers is from another time, and may have been done elsewhere.
+      this.destroy();
+      return;
+    }
+    this.#heardAt = now;
     this.#pings.end();
     try {
       this.#wire.receive(chunk);
@@ -173,28 +160,43 @@ export class ServerLink implements ChannelUser, ServerSink {
   onHello(hello: ClientHello): void {
     const { authenticate, maxFrameBytes } = this.#owner.options;
     this.#maxFrameBytes = Math.min(hello.maxFrameBytes, maxFrameBytes);
-    if (authenticate === undefined) {
+    if (authenticate === undefined && this.#owner.heir === undefined) {
       this.#welcome(hello, undefined);
       return;
     }
-    // The handshake's timer goes on: `authenticate` has no more time than that.
-    authenticated(authenticate, hello.credentials, this.peer).then(
+    // The handshake's timer goes on: what must be waited for has no more time than that.
+    this.#admit(hello).then(
       (principal) => {
         if (!this.#isGone) this.#welcome(hello, principal);
       },
-      (error: HoldfastError) => this.fault(error),
+      (error: unknown) => this.fault(asFault(error)),
     );
   }
 
+  async #admit({ credentials, session, resume }: ClientHello): Promise<Principal | undefined> {
+    const { heir, options } = this.#owner;
+    const { authenticate } = options;
+    const principal =
+      authenticate === undefined
+        ? undefined
+        : await authenticated(authenticate, credentials, this.peer);
+    await heir?.prepare(nameOf(session), resume !== undefined);
+    return principal;
+  }
+
   #welcome(client: ClientHello, principal: Principal | undefined): void {
-    const { options, sessions, hello } = this.#owner;
-    const opened = sessions.open(client.session, principal);
+    const { options, sessions, hello, heir } = this.#owner;
+    const opened = sessions.open(nameOf(client.session), principal);
     if (opened === undefined) {
       const message = 'The session belongs to somebody else';
       this.fault(new HoldfastError('ERR_HOLDFAST_UNAUTHENTICATED', message, { final: true }));
       return;
     }
     const { session, isNew } = opened;
+    if (session.isGivenAway) {
+      this.fault(new HoldfastError('ERR_HOLDFAST_DRAINING', 'Another server has the session now'));
+      return;
+    }
     this.session = session;
     // First the fence, then the verdicts: what an older link has not delivered is never executed.
     session.join(this, this.#maxFrameBytes);
@@ -204,7 +206,10 @@ export class ServerLink implements ChannelUser, ServerSink {
     if (isNew) for (const number of resume) session.records.forgetUpTo(number);
     const verdicts = resume.map((number) => session.verdictOn(number));
     this.#alarm.set(options.clock.now() + options.idlePingMs);
-    this.#push(this.#wire.hello({ ...hello, verdicts }));
+    // What it cannot say now, it may be able to say when it is asked later.
+    const speaks = session.isComplete || client.resume === undefined;
+    const heirOf = speaks ? (heir?.servers ?? []) : [];
+    this.#push(this.#wire.hello({ ...hello, heirOf, verdicts }));
     this.#deliver(resume, verdicts);
     const timeLeftMs = this.#owner.drainTimeLeftMs();
     if (timeLeftMs === undefined) return;
@@ -219,13 +224,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   onCancel(number: number): void {
-    const call = this.session?.running.get(number);
-    if (call === undefined) return;
-    call.cancel(
-      new HoldfastError('ERR_HOLDFAST_ABORTED', `Call "${call.verb}" was cancelled by its caller`),
-    );
-    if (call.isRecorded) this.session?.records.forget(number);
-    this.session?.finished(call);
+    this.session?.cancel(number);
   }
 
   onAcknowledge(number: number): void {
@@ -236,7 +235,23 @@ export class ServerLink implements ChannelUser, ServerSink {
   onAsk(numbers: readonly number[]): void {
     const { session } = this;
     if (session === undefined) throw tooEarly();
-    const verdicts = numbers.map((number) => session.verdictOn(number));
+    const { heir } = this.#owner;
+    if (heir === undefined) {
+      this.#tellVerdicts(session, numbers);
+      return;
+    }
+    heir.prepare(session.id, true).then(
+      () => this.#tellVerdicts(session, numbers),
+      (error: unknown) => this.fault(asFault(error)),
+    );
+  }
+
+  /** On a link that is up calls are asked for that came to another server, or on another link. */
+  #tellVerdicts(session: Session, numbers: readonly number[]): void {
+    const verdicts = numbers.map((number) => {
+      const verdict = session.verdictOn(number);
+      return verdict === 'never' && !session.isComplete ? 'forgotten' : verdict;
+    });
     this.#push(this.#wire.verdicts(numbers, verdicts));
     this.#deliver(numbers, verdicts);
   }
@@ -355,6 +370,11 @@ export class ServerLink implements ChannelUser, ServerSink {
       this.destroy();
     }
   }
+}
+
+/** A session's id as it is kept. */
+function nameOf(session: Uint8Array): string {
+  return Buffer.from(session).toString('hex');
 }
 
 function tooEarly(): HoldfastError {

@@ -51,6 +51,11 @@ export class Server {
     });
   }
 
+  /** @internal */
+  get core(): ServerCore {
+    return this.#core;
+  }
+
   /** Where clients reach the server, e.g. `["tcp://127.0.0.1:40123"]`. */
   get urls(): readonly string[] {
     return this.#urls;

@@ -3,10 +3,20 @@ import type { ReplyWriter } from '../protocols/holdfast/reply-writer.ts';
 import type { Verdict } from '../protocols/protocol.ts';
 import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Answer, Estate } from './predecessor.ts';
 import { type Principal, principalId } from './principal.ts';
-import { type RecordBudget, Records } from './records.ts';
+import { frameOf, type RecordBudget, type RecordedFrame, Records, wholeFrame } from './records.ts';
 import type { ServerCall } from './server-call.ts';
 import type { ServerLink } from './server-link.ts';
+
+/** The answer of a call that runs at another server. */
+export interface RemoteAnswer {
+  /** Undefined when the call was cut off; rejects when the other server is gone. */
+  readonly answer: Promise<Answer | undefined>;
+  cancel(): void;
+}
+
+const cutOff = 'the server process that ran the call ended before it was done';
 
 /** What all sessions of a server share. */
 export interface SessionContext {
@@ -18,6 +28,8 @@ export interface SessionContext {
   readonly resumeGraceMs: number;
   /** After a lost link the session is kept for so long. */
   readonly keepSessionsMs: number;
+  /** Another server had these sessions before; what it knows is taken over session by session. */
+  hasPredecessor: boolean;
   /** The server ends: what runs is finished within the time of the drain, which is its grace. */
   isEnding: boolean;
   /** Told while the server ends, when a session has nothing running any more. */
@@ -30,7 +42,12 @@ export interface SessionContext {
  */
 export class Session {
   readonly id: string;
-  readonly principal: Principal | undefined;
+  /** Names the principal that it belongs to. */
+  readonly owner: string;
+  /** True when it is known what became of the session's calls at the servers before this one too. */
+  isComplete: boolean;
+  /** As `authenticate` gave it for the link that joined last. */
+  principal: Principal | undefined;
   /** Calls whose handlers run, by number. */
   readonly running: Map<number, ServerCall> = new Map();
   readonly records: Records;
@@ -43,20 +60,30 @@ export class Session {
   readonly #expiry: Alarm;
   #link: ServerLink | undefined;
   #maxFrameBytes = 0;
+  /** Calls whose handlers run at the server before this one, by number. */
+  readonly #afar = new Map<number, RemoteAnswer>();
+  /** The server that takes over has the session: it gets the answers. */
+  #heir: ((number: number, answer: Answer | undefined) => void) | undefined;
 
   constructor(
     id: string,
-    principal: Principal | undefined,
+    owner: string,
     context: SessionContext,
     onEnd: (session: Session) => void,
   ) {
     this.id = id;
-    this.principal = principal;
+    this.owner = owner;
+    this.isComplete = !context.hasPredecessor;
     this.#context = context;
     this.#onEnd = onEnd;
     this.records = new Records(context.budget);
     this.#grace = new Alarm(context.wheel, () => this.cancelAll('its client did not come back'));
     this.#expiry = new Alarm(context.wheel, () => this.end());
+  }
+
+  /** True when another server has the session: nobody may join it here. */
+  get isGivenAway(): boolean {
+    return this.#heir !== undefined;
   }
 
   /** True while a link has the session. */
@@ -89,12 +116,89 @@ export class Session {
     const now = this.#context.clock.now();
     const { isEnding, resumeGraceMs } = this.#context;
     if (this.running.size > 0 && !isEnding) this.#grace.set(now + resumeGraceMs);
-    this.#expiry.set(now + this.#context.keepSessionsMs);
+    this.expireLater();
+  }
+
+  /** Forgets the session after a while, unless a link joins it. */
+  expireLater(): void {
+    this.#expiry.set(this.#context.clock.now() + this.#context.keepSessionsMs);
   }
 
   /** What became of a call, as its client is told on a new link. */
   verdictOn(number: number): Verdict {
-    return this.running.has(number) ? 'running' : this.records.fateOf(number);
+    return this.runs(number) ? 'running' : this.records.fateOf(number);
+  }
+
+  /** True when the call's handler runs, here or at the server before this one. */
+  runs(number: number): boolean {
+    return this.running.has(number) || this.#afar.has(number);
+  }
+
+  /** Takes over what another server knows of the session. */
+  adopt({ isComplete, acknowledged, forgottenUpTo, forgotten, done, frames }: Estate): void {
+    const { records } = this;
+    this.isComplete = isComplete;
+    records.acknowledge(acknowledged);
+    records.forgetUpTo(forgottenUpTo);
+    for (const number of forgotten) records.forget(number);
+    for (const [index, number] of done.entries()) {
+      records.keep(number, frameOf(Buffer.from(frames[index] as Uint8Array)));
+    }
+  }
+
+  /** A call runs at the server before this one: its answer comes from there. */
+  awaitAnswer(number: number, remote: RemoteAnswer): void {
+    this.#afar.set(number, remote);
+    remote.answer.then(
+      (answer) => this.#onAnswer(number, answer),
+      () => this.#onAnswer(number, undefined),
+    );
+  }
+
+  #onAnswer(number: number, answer: Answer | undefined): void {
+    if (!this.#afar.delete(number)) return;
+    if (answer === undefined) {
+      this.records.forget(number);
+      this.#link?.unknown(number, { code: 'ERR_HOLDFAST_UNFINISHED', message: cutOff });
+      return;
+    }
+    this.#answer(number, frameOf(Buffer.from(answer.frame)), answer.isRecorded);
+  }
+
+  /** Nobody waits for this call any more: its handler is told, wherever it runs. */
+  cancel(number: number): void {
+    const remote = this.#afar.get(number);
+    if (remote !== undefined) {
+      this.#afar.delete(number);
+      this.records.forget(number);
+      remote.cancel();
+    }
+    const call = this.running.get(number);
+    if (call === undefined) return;
+    call.cancel(
+      new HoldfastError('ERR_HOLDFAST_ABORTED', `Call "${call.verb}" was cancelled by its caller`),
+    );
+    if (call.isRecorded) this.records.forget(number);
+    this.#heir?.(number, undefined);
+    this.finished(call);
+  }
+
+  /**
+   * Gives the session to another server: the link is closed, nothing more is read from it, and what
+   * still runs is answered to `heir`, with undefined when it was cut off.
+   */
+  giveAway(heir: (number: number, answer: Answer | undefined) => void): Estate {
+    const link = this.#link;
+    this.#link = undefined;
+    this.#heir = heir;
+    this.#grace.clear();
+    link?.destroy();
+    const running: number[] = [];
+    for (const { number, isRecorded } of this.running.values())
+      if (isRecorded) running.push(number);
+    const { id: session, owner, isComplete, records } = this;
+    running.push(...this.#afar.keys());
+    return { session, owner, isComplete, ...records.export(), running };
   }
 
   /**
@@ -105,15 +209,23 @@ export class Session {
   reply(number: number, value: unknown, isRecorded: boolean): void {
     const { writer } = this.#context;
     writer.write(number, value, this.#maxFrameBytes);
-    if (isRecorded) this.records.keep(number, writer);
-    this.#link?.send(writer);
+    this.#answer(number, writer, isRecorded);
   }
 
   /** Answers a call with a frame that says that its handler failed. */
   error(number: number, frame: Buffer, isRecorded: boolean): void {
-    const whole = { buffer: frame, start: 0, end: frame.length, body: undefined };
-    if (isRecorded) this.records.keep(number, whole);
-    this.#link?.send(whole);
+    this.#answer(number, frameOf(frame), isRecorded);
+  }
+
+  /** Answers a call with a frame that says that it was not executed, or that nobody can tell. */
+  decline(number: number, frame: Buffer): void {
+    this.#answer(number, frameOf(frame), false);
+  }
+
+  #answer(number: number, frame: RecordedFrame, isRecorded: boolean): void {
+    if (isRecorded) this.records.keep(number, frame);
+    this.#link?.send(frame);
+    this.#heir?.(number, { frame: wholeFrame(frame), isRecorded });
   }
 
   /** Largest frame that the client takes. */
@@ -138,6 +250,7 @@ export class Session {
         new HoldfastError('ERR_HOLDFAST_ABORTED', `Call "${call.verb}" was cancelled: ${why}`),
       );
       if (call.isRecorded) this.records.forget(call.number);
+      this.#heir?.(call.number, undefined);
       this.finished(call);
     }
   }
@@ -172,23 +285,46 @@ export class Sessions {
    * another principal. `isNew` says that this server knows nothing of the client's earlier calls.
    */
   open(
-    id: Uint8Array,
+    id: string,
     principal: Principal | undefined,
   ): { readonly session: Session; readonly isNew: boolean } | undefined {
-    const name = Buffer.from(id).toString('hex');
-    const known = this.#byId.get(name);
-    if (known !== undefined) {
-      const isOwner = principalId(known.principal) === principalId(principal);
-      return isOwner ? { session: known, isNew: false } : undefined;
-    }
+    const known = this.#byId.get(id);
+    const owner = principalId(principal);
+    if (known !== undefined && known.owner !== owner) return undefined;
+    const session = known ?? this.#make(id, owner);
+    session.principal = principal;
+    return { session, isNew: known === undefined };
+  }
+
+  /** A session that exists. */
+  get(id: string): Session | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** The ids of all sessions. */
+  ids(): Iterable<string> {
+    return this.#byId.keys();
+  }
+
+  /** Takes over what another server knows of a session; undefined when it is somebody else's here. */
+  adopt(estate: Estate): Session | undefined {
+    const known = this.#byId.get(estate.session);
+    if (known !== undefined && known.owner !== estate.owner) return undefined;
+    const session = known ?? this.#make(estate.session, estate.owner);
+    session.adopt(estate);
+    if (known === undefined) session.expireLater();
+    return session;
+  }
+
+  #make(id: string, owner: string): Session {
     if (this.#byId.size >= this.#maxSessions) this.#endOldest();
-    const session = new Session(name, principal, this.#context, (ended) => {
+    const session = new Session(id, owner, this.#context, (ended) => {
       // Handlers of a session that was forgotten may end when its client has come again: the new
       // session, which has the same id, must stay, or what it runs would be run again.
-      if (this.#byId.get(name) === ended) this.#byId.delete(name);
+      if (this.#byId.get(id) === ended) this.#byId.delete(id);
     });
-    this.#byId.set(name, session);
-    return { session, isNew: true };
+    this.#byId.set(id, session);
+    return session;
   }
 
   /** Calls whose handlers run, of all sessions. */

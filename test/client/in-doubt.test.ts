@@ -1,92 +1,10 @@
 import { expect } from 'chai';
-import {
-  type Channel,
-  type Client,
-  connect,
-  type Medium,
-  type Server,
-  serve,
-  tcp,
-} from '../../lib/index.ts';
+import { type Client, connect, serve } from '../../lib/index.ts';
 import { Breaker } from '../support/breaker.ts';
 import { failureOf } from '../support/failure.ts';
+import { Gated, Switch } from '../support/gated.ts';
 import { settled } from '../support/recorder.ts';
 import { Executions, verbs } from '../support/verbs.ts';
-
-/** An address whose server is another one from dial to dial, as behind a balancer. */
-class Switch implements Medium {
-  readonly address = 'switch';
-  target = '';
-
-  dial(signal: AbortSignal): Promise<Channel> {
-    const { hostname, port } = new URL(this.target);
-    return tcp({ host: hostname, port: Number(port) }).dial(signal);
-  }
-}
-
-/** A server whose handlers wait, behind a line that can be broken. */
-class Gated {
-  readonly executions: Executions = new Executions();
-  readonly aborted: string[] = [];
-  server!: Server;
-  breaker!: Breaker;
-  readonly #gates = new Map<string, () => void>();
-  #watchers: (() => void)[] = [];
-
-  static async start(): Promise<Gated> {
-    const gated = new Gated();
-    const wait = async (
-      name: string,
-      { signal }: { readonly signal: AbortSignal },
-    ): Promise<string> => {
-      gated.executions.note(name);
-      signal.addEventListener('abort', () => {
-        gated.aborted.push(name);
-        gated.#wake();
-      });
-      gated.#wake();
-      await new Promise<void>((resolve) => gated.#gates.set(name, resolve));
-      return `done ${name}`;
-    };
-    const handlers = {
-      read: (name: string) => gated.executions.note(name),
-      idempotent: wait,
-      semi: wait,
-      once: wait,
-      mutate: wait,
-    };
-    gated.server = await serve(verbs, handlers, { listen: 'tcp://127.0.0.1:0' });
-    gated.breaker = await Breaker.before(gated.server.urls[0] as string);
-    return gated;
-  }
-
-  get url(): string {
-    return this.breaker.url;
-  }
-
-  /** Resolves when so many handlers have begun. */
-  begun(count: number): Promise<void> {
-    return this.until(() => this.executions.total >= count);
-  }
-
-  async until(isSo: () => boolean): Promise<void> {
-    while (!isSo()) await new Promise<void>((resolve) => this.#watchers.push(resolve));
-  }
-
-  open(name: string): void {
-    this.#gates.get(name)?.();
-  }
-
-  async close(): Promise<void> {
-    for (const open of this.#gates.values()) open();
-    await this.server.close();
-    await this.breaker.close();
-  }
-
-  #wake(): void {
-    for (const wake of this.#watchers.splice(0)) wake();
-  }
-}
 
 describe('A call in doubt, when another server process answers', () => {
   let one: Gated;

@@ -51,7 +51,11 @@ async function start(): Promise<HeirReport> {
   try {
     const plain = task.listen === undefined ? inherit() : undefined;
     const listen = plain ?? inherit(named(task.listen ?? []));
-    server = await serve(verbs, handlers, { listen });
+    // The connection with the predecessor is the test's own.
+    const alone = listen.map(
+      (listener): Listener => ({ listen: (accept) => listener.listen(accept) }),
+    );
+    server = await serve(verbs, handlers, { listen: alone });
     if (task.isStubborn) process.on('SIGTERM', () => {});
     else drainOnSignals(server);
     const again = inherit();

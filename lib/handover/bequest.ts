@@ -1,0 +1,121 @@
+import type { Channel, Listener } from '../media/medium.ts';
+import type { Answer, Estate } from '../server/predecessor.ts';
+import { serve } from '../server/serve.ts';
+import type { Server } from '../server/server.ts';
+import type { ServerCore } from '../server/server-core.ts';
+import { handOverFrameBytes, handOverVerbs } from './verbs.ts';
+
+/** About so many bytes of answers go into one message. */
+const batchBytes = 4 * 1024 * 1024;
+
+/** How long the successor may take to hear the last word. */
+const lastWordMs = 2_000;
+
+/** A promise and what settles it. */
+class Event<Value = void> {
+  happened: (value: Value) => void = () => {};
+  readonly promise: Promise<Value> = new Promise((resolve) => {
+    this.happened = resolve;
+  });
+}
+
+/** The predecessor's side of a hand-over: it gives its successor the sessions that it is asked for. */
+export class Bequest {
+  readonly #core: ServerCore;
+  readonly #ready = new Event();
+  readonly #done = new Event();
+  readonly #taken = new Event();
+  /** Answers of calls that ran on when their session was given away. */
+  readonly #answers = new Map<string, Event<Answer | null>>();
+  #server: Server | undefined;
+
+  private constructor(core: ServerCore) {
+    this.#core = core;
+  }
+
+  /** To be called in the turn in which the channel was got. */
+  static async on(channel: Channel, core: ServerCore): Promise<Bequest> {
+    const bequest = new Bequest(core);
+    const listener: Listener = {
+      listen: async (accept) => {
+        accept(channel);
+        return { url: 'hand-over:', close: async () => {} };
+      },
+    };
+    bequest.#server = await serve(handOverVerbs, bequest.#handlers(), {
+      listen: listener,
+      maxFrameBytes: handOverFrameBytes,
+      maxIncomingBytes: handOverFrameBytes,
+      maxOutgoingBytes: handOverFrameBytes,
+      maxRecordedBytes: handOverFrameBytes,
+      maxCalls: 1_000_000,
+      keepSessionsMs: 0,
+    });
+    return bequest;
+  }
+
+  /** The successor listens, and knows who was here before. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** All is done here: resolves when the successor has taken what it has not claimed. */
+  async finish(): Promise<void> {
+    this.#done.happened();
+    await this.#taken.promise;
+    // It must have read that this was all.
+    await this.#server?.drain({ timeoutMs: lastWordMs, noticeMs: 0 });
+  }
+
+  /** Ends the connection with the successor. */
+  async close(): Promise<void> {
+    await this.#server?.close();
+  }
+
+  #handlers(): Parameters<typeof serve<typeof handOverVerbs>>[1] {
+    const core = this.#core;
+    return {
+      ready: () => {
+        this.#ready.happened();
+        return [core.hello.server, ...(core.heir?.servers ?? [])];
+      },
+      claim: (session) => this.#give(session) ?? null,
+      answer: async ({ session, number }) => {
+        const key = `${session}:${number}`;
+        const answer = await this.#answers.get(key)?.promise;
+        this.#answers.delete(key);
+        return answer ?? null;
+      },
+      cancel: ({ session, number }) => core.sessions.get(session)?.cancel(number),
+      rest: async () => {
+        await this.#done.promise;
+        const batch = this.#nextBatch();
+        if (batch.length === 0) this.#taken.happened();
+        return batch;
+      },
+    };
+  }
+
+  #give(session: string): Estate | undefined {
+    const estate = this.#core.giveAway(session, (number, answer) => {
+      this.#answers.get(`${session}:${number}`)?.happened(answer ?? null);
+    });
+    for (const number of estate?.running ?? []) {
+      this.#answers.set(`${session}:${number}`, new Event());
+    }
+    return estate;
+  }
+
+  #nextBatch(): Estate[] {
+    const batch: Estate[] = [];
+    let bytes = 0;
+    for (const session of this.#core.sessions.ids()) {
+      const estate = this.#give(session);
+      if (estate === undefined) continue;
+      batch.push(estate);
+      for (const frame of estate.frames) bytes += frame.length;
+      if (bytes > batchBytes || batch.length >= 10_000) break;
+    }
+    return batch;
+  }
+}

@@ -1,0 +1,46 @@
+import { connect } from '../client/connect.ts';
+import { HoldfastError } from '../errors.ts';
+import type { Channel, Medium } from '../media/medium.ts';
+import type { Predecessor } from '../server/predecessor.ts';
+import { handOverFrameBytes, handOverVerbs } from './verbs.ts';
+
+/**
+ * The successor's side of a hand-over.
+ *
+ * @param takeChannel gives the connection with the predecessor, once
+ * @param onReady the predecessor lets go
+ */
+export function connectPredecessor(
+  takeChannel: () => Channel | Promise<Channel> | undefined,
+  onReady: () => void,
+): Predecessor {
+  const medium: Medium = {
+    address: 'hand-over:',
+    dial: async () => {
+      const channel = await takeChannel();
+      if (channel !== undefined) return channel;
+      throw new HoldfastError('ERR_HOLDFAST_DIAL', 'The predecessor has ended', { final: true });
+    },
+  };
+  const client = connect(medium, handOverVerbs, {
+    maxFrameBytes: handOverFrameBytes,
+    // It may be busy with ending, but not for so long.
+    heartbeatTimeoutMs: 30_000,
+    replay: 'never',
+  });
+  const { call } = client;
+  return {
+    ready: async () => {
+      const servers = await call.ready();
+      onReady();
+      return servers;
+    },
+    claim: async (session) => (await call.claim(session)) ?? undefined,
+    answer: async (session, number) => (await call.answer({ session, number })) ?? undefined,
+    cancel: (session, number) => {
+      call.cancel({ session, number }).catch(() => {});
+    },
+    rest: () => call.rest(),
+    close: () => client.destroy(),
+  };
+}

@@ -1,0 +1,125 @@
+import { HoldfastError } from '../errors.ts';
+import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
+import type { DrainReport, Server } from '../server/server.ts';
+import { anything, type Checks, milliseconds, ofType, resolveOptions } from '../util/check.ts';
+import type { Clock } from '../util/clock.ts';
+import { Bequest } from './bequest.ts';
+import { type Successor, spawnSuccessor } from './spawn-successor.ts';
+
+/** How a hand-over goes. Durations are milliseconds. */
+export interface HandOverOptions {
+  /** The successor must listen within this time, or it is ended. Default 60 s. */
+  readonly readyTimeoutMs?: number;
+  /** As in `drain`: what is not done by then is cut off. Default 10 s. */
+  readonly timeoutMs?: number;
+  /** As in `drain`: for so long clients may go on here. Default 1 s, or half of `timeoutMs`. */
+  readonly noticeMs?: number;
+  /** Working directory of the successor. Default: this process's. */
+  readonly cwd?: string;
+  /** Environment of the successor. Default: this process's. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** How a hand-over ended: the successor serves, and this server is closed. */
+export interface HandOverReport extends DrainReport {
+  /** The successor's process. */
+  readonly pid: number;
+}
+
+const checks: Checks<HandOverOptions> = {
+  readyTimeoutMs: milliseconds(1),
+  timeoutMs: milliseconds(1),
+  noticeMs: milliseconds(),
+  cwd: ofType('string'),
+  env: anything,
+};
+
+/** What a successor that does not ask any more may take for its end, in ms. */
+const farewellMs = 10_000;
+
+const underWay = new WeakSet<Server>();
+
+/**
+ * Restarts a server without anybody noticing: starts its successor with the listening sockets, and
+ * when that serves, drains this one and gives the other its sessions, its recorded answers, and the
+ * fates of the calls that run. The successor listens at {@link inherit}.
+ *
+ * Resolves when this server has ended; the process is left to the application. Rejects with
+ * `ERR_HOLDFAST_HAND_OVER` when the successor did not listen in time, or ended: then it is ended, and
+ * this server goes on as if nothing had been.
+ *
+ * @param command program and arguments, e.g. `[process.execPath, ...process.argv.slice(1)]`; no shell
+ */
+export async function handOver(
+  server: Server,
+  command: readonly string[],
+  options: HandOverOptions = {},
+): Promise<HandOverReport> {
+  const resolved = resolveOptions('hand-over option', options, {}, checks);
+  const { readyTimeoutMs = 60_000, timeoutMs = 10_000 } = resolved;
+  const { noticeMs = Math.min(1_000, timeoutMs / 2), cwd, env } = resolved;
+  const { core } = server;
+  if (core.isEnding || underWay.has(server)) {
+    throw failed(core.isEnding ? 'the server ends already' : 'one is under way');
+  }
+  underWay.add(server);
+  try {
+    const { listenings } = core;
+    const successor = await spawnSuccessor({ command, listenings, cwd, env });
+    const bequest = await Bequest.on(successor.channel, core);
+    try {
+      await whenReady(bequest, successor, core.options.clock, readyTimeoutMs);
+    } catch (error) {
+      await successor.stop();
+      await bequest.close();
+      throw error;
+    }
+    const onDone = (): Promise<unknown> =>
+      within<unknown>(core.options.clock, farewellMs, [bequest.finish(), successor.ended]);
+    const cut = await core.drain({ timeoutMs, noticeMs, successor: { onDone } });
+    await bequest.close();
+    return { pid: successor.process.pid as number, cut };
+  } finally {
+    underWay.delete(server);
+  }
+}
+
+async function whenReady(
+  bequest: Bequest,
+  successor: Successor,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<void> {
+  const ready = bequest.ready.then(() => 'ready' as const);
+  const ended = successor.ended.then((how) => `the successor ended before it listened: ${how}`);
+  const result = await within(clock, timeoutMs, [ready, ended]);
+  if (result === 'ready') return;
+  throw failed(result ?? `the successor did not listen within ${timeoutMs} ms`);
+}
+
+/** What comes first; undefined when nothing comes in time. */
+async function within<Value>(
+  clock: Clock,
+  timeoutMs: number,
+  awaited: readonly Promise<Value>[],
+): Promise<Value | undefined> {
+  const wheel = wheelOf(clock);
+  let ring = (): void => {};
+  const alarm = new Alarm(wheel, () => ring());
+  const tooLate = new Promise<undefined>((resolve) => {
+    ring = () => resolve(undefined);
+  });
+  wheel.hold();
+  alarm.set(clock.now() + timeoutMs);
+  try {
+    return await Promise.race([...awaited, tooLate]);
+  } finally {
+    alarm.clear();
+    wheel.release();
+  }
+}
+
+function failed(why: string): HoldfastError {
+  const message = `Hand-over failed, and this server goes on: ${why}`;
+  return new HoldfastError('ERR_HOLDFAST_HAND_OVER', message);
+}

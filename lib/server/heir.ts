@@ -1,0 +1,90 @@
+import type { Estate, Predecessor } from './predecessor.ts';
+import type { Sessions } from './session.ts';
+
+/**
+ * Takes the sessions over from the server before this one: each when its client asks what became of
+ * its calls, the others when the predecessor is done. As long as it lives it is asked; when it ends
+ * too early, what only it knew is lost, and nothing is said of it.
+ */
+export class Heir {
+  readonly #predecessor: Predecessor;
+  readonly #sessions: Sessions;
+  readonly #claims = new Map<string, Promise<void>>();
+  #servers: readonly string[] = [];
+  #state: 'taking-over' | 'complete' | 'lost' = 'taking-over';
+  #letIn: () => void = () => {};
+  /** Clients wait until it is known who was here before. */
+  readonly #isReady = new Promise<void>((resolve) => {
+    this.#letIn = resolve;
+  });
+
+  constructor(predecessor: Predecessor, sessions: Sessions) {
+    this.#predecessor = predecessor;
+    this.#sessions = sessions;
+  }
+
+  /** The servers for which verdicts of this one may speak. */
+  get servers(): readonly string[] {
+    return this.#state === 'lost' ? [] : this.#servers;
+  }
+
+  /** Tells the predecessor to let go; rejects when it does not. */
+  async start(): Promise<void> {
+    this.#servers = await this.#predecessor.ready();
+    this.#letIn();
+    void this.#takeRest();
+  }
+
+  /** Nothing is wanted of the predecessor any more. */
+  stop(): void {
+    this.#predecessor.close();
+  }
+
+  /** Takes what is left when the predecessor is done. Never rejects. */
+  async #takeRest(): Promise<void> {
+    try {
+      for (let rest = await this.#predecessor.rest(); rest.length > 0; ) {
+        for (const estate of rest) this.#adopt(estate);
+        rest = await this.#predecessor.rest();
+      }
+      if (this.#state === 'taking-over') this.#state = 'complete';
+    } catch {
+      this.#state = 'lost';
+    }
+    this.#predecessor.close();
+  }
+
+  /**
+   * Makes sure that what is known of a session is known here, if it can be. A client that only comes
+   * for its next calls asks for nothing, and its link at the predecessor is left alone.
+   */
+  async prepare(session: string, isAsking: boolean): Promise<void> {
+    await this.#isReady;
+    if (!isAsking || this.#state !== 'taking-over') return;
+    if (this.#sessions.get(session)?.isComplete) return;
+    const claim = this.#claims.get(session) ?? this.#claim(session);
+    this.#claims.set(session, claim);
+    await claim.finally(() => this.#claims.delete(session));
+  }
+
+  async #claim(session: string): Promise<void> {
+    try {
+      const estate = await this.#predecessor.claim(session);
+      if (estate !== undefined) this.#adopt(estate);
+    } catch {
+      // It has ended, or does not answer: nothing is said of what it knew.
+    }
+  }
+
+  #adopt(estate: Estate): void {
+    const { session: id } = estate;
+    const predecessor = this.#predecessor;
+    const session = this.#sessions.adopt(estate);
+    for (const number of session === undefined ? [] : estate.running) {
+      session?.awaitAnswer(number, {
+        answer: predecessor.answer(id, number),
+        cancel: () => predecessor.cancel(id, number),
+      });
+    }
+  }
+}
