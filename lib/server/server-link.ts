@@ -46,6 +46,8 @@ export class ServerLink implements ChannelUser, ServerSink {
   /** Largest frame that the client takes. */
   #maxFrameBytes = 0;
   #heardAt: number;
+  /** When it was last looked whether the client lives. */
+  #lookedAt = 0;
   readonly #pings: PingWatch;
   /** What was through when a pause was last looked at. */
   #progressBytes = 0;
@@ -130,7 +132,8 @@ export class ServerLink implements ChannelUser, ServerSink {
     if (this.#isGone) return;
     const { clock, idlePingMs, heartbeatTimeoutMs } = this.#owner.options;
     const now = clock.now();
-    if (now - this.#heardAt > idlePingMs + heartbeatTimeoutMs && this.session !== undefined) {
+    const silentMs = now - Math.max(this.#heardAt, this.#lookedAt);
+    if (silentMs > idlePingMs + heartbeatTimeoutMs && this.session !== undefined) {
       // This process was stopped, or blocked, for so long that the client must have given the link
       // up. What lies in its buffers is from another time, and may have been done elsewhere.
       this.destroy();
@@ -348,6 +351,7 @@ export class ServerLink implements ChannelUser, ServerSink {
       return;
     }
     const now = clock.now();
+    this.#lookedAt = now;
     if (this.#isPaused) {
       const { writtenBytes } = this.#outbox;
       if (writtenBytes === this.#progressBytes) {
