@@ -9,6 +9,7 @@ export type {
   StateEvent,
 } from './client/events.ts';
 export { type CallOptions, type ClientOptions, clientDefaults } from './client/options.ts';
+export type { Reconcile, ReconcileContext, Reconciled, Reconcilers } from './client/reconcile.ts';
 export { type MemoryCompletionsOptions, memoryCompletions } from './completions/memory.ts';
 export type {
   BeginRequest,

@@ -13,7 +13,7 @@ import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
 import type { ClientLink } from './client-link.ts';
 import type { ReplayEvent } from './events.ts';
-import { type CallErrorDetails, inWords } from './failures.ts';
+import { type CallErrorDetails, type CallFailure, inWords } from './failures.ts';
 import type { Judge } from './judge.ts';
 import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
 import type { Decision } from './replay.ts';
@@ -33,6 +33,8 @@ export interface AttemptsOwner {
     outcome: Outcome,
     details?: CallErrorDetails,
   ): void;
+  /** Fails a call, or asks the application first, as was decided. */
+  end(call: Call, decision: Decision, failure: CallFailure): void;
   /** Puts calls in front of those that wait. */
   sendAgain(calls: readonly Call[]): void;
   /** The call waits to hear its fate. */
@@ -94,22 +96,20 @@ export class Attempts {
     const code = knownCode(refusal.code, 'ERR_HOLDFAST_REFUSED');
     const decision = this.#judged(call, link, 'refused', final, message);
     if (decision.action !== 'send-again') {
-      this.#calls.fail(call, code, message, decision.outcome, { retryAfterMs, final });
+      const details = { retryAfterMs, final };
+      this.#calls.end(call, decision, { code, why: message, details, isLast: final });
       return;
     }
-    const delayMs = Math.max(retryAfterMs ?? 0, this.#pauseMs(call, link));
-    const now = this.#options.clock.now();
-    if (now + delayMs >= call.deadlineAt) {
+    const delayMs = Math.max(retryAfterMs ?? 0, this.#pauseMs(call, link), decision.waitMs);
+    if (this.#options.clock.now() + delayMs >= call.deadlineAt) {
       const why = `${message}, and asks to wait ${Math.ceil(delayMs)} ms, which is longer than the deadline`;
-      const outcome = call.mayHaveRun ? 'unknown' : 'not-executed';
-      this.#calls.fail(call, code, why, outcome, { retryAfterMs });
+      const details = { retryAfterMs };
+      const failure = { code, why, details, isLast: true };
+      this.#calls.end(call, this.#judge.giveUp(call, why), failure);
     } else if (delayMs === 0) {
       this.#calls.sendAgain([call]);
     } else {
-      call.retryAlarm ??= new Alarm(wheelOf(this.#options.clock), () => {
-        this.#calls.sendAgain([call]);
-      });
-      call.retryAlarm.set(now + delayMs);
+      this.sendAgainIn(call, delayMs);
     }
   }
 
@@ -117,27 +117,35 @@ export class Attempts {
   onUnknown(link: ClientLink, number: number, fate: UnknownFate): void {
     if (this.#calls.find(number)?.link !== link) return;
     const call = this.#answered(link, number) as Call;
-    const { action, outcome, why } = this.#judged(call, link, 'forgotten', false, fate.message);
-    if (action === 'send-again') {
-      this.#calls.sendAgain([call]);
-      return;
-    }
+    call.lostAt = this.#options.clock.now();
+    const decision = this.#judged(call, link, 'forgotten', false, fate.message);
     const code = knownCode(fate.code, 'ERR_HOLDFAST_UNFINISHED');
-    this.#calls.fail(call, code, `${fate.message}, ${why}`, outcome, { final: true });
+    const why = `${fate.message}, ${decision.why}`;
+    // Whatever else is found out: the server will not run it.
+    const failure = { code, why, details: { final: true }, isLast: true };
+    if (this.#isNext(call, decision, failure)) this.#calls.sendAgain([call]);
   }
 
   /** The server has drawn its last accepted line: what was sent behind it is never executed. */
   onLine(link: ClientLink, accepted: number): void {
     const again: Call[] = [];
     for (const call of this.#calls.on(link)) {
-      if (call.place <= accepted) continue;
+      if (call.link !== link || call.place <= accepted) continue;
       call.extras?.attemptAlarm?.clear();
       const decision = this.#judged(call, link, 'refused', false, 'the server drains');
       link.settled();
-      if (decision.action === 'send-again') again.push(call);
-      else this.#calls.fail(call, 'ERR_HOLDFAST_DRAINING', decision.why, decision.outcome);
+      const failure = { code: 'ERR_HOLDFAST_DRAINING', why: decision.why } as const;
+      if (this.#isNext(call, decision, failure)) again.push(call);
     }
     this.#calls.sendAgain(again);
+  }
+
+  /** Sends a call again, but not before so long. Meanwhile it needs no link. */
+  sendAgainIn(call: Call, delayMs: number): void {
+    if (call.isSettled) return;
+    const { clock } = this.#options;
+    call.retryAlarm ??= new Alarm(wheelOf(clock), () => this.#calls.sendAgain([call]));
+    call.retryAlarm.set(clock.now() + delayMs);
   }
 
   /**
@@ -147,9 +155,13 @@ export class Attempts {
    */
   onLost(link: ClientLink, cause: Error | undefined, canAsk: boolean): void {
     const again: Call[] = [];
+    const now = this.#options.clock.now();
     for (const call of this.#calls.on(link)) {
+      // Ended by a listener that was told of another one.
+      if (call.link !== link) continue;
       call.extras?.attemptAlarm?.clear();
       const evidence = link.outbox.judge(call.sentFrom, call.sentTo);
+      if (evidence === 'handed-over') call.lostAt = now;
       if (evidence === 'handed-over' && call.isRecorded && canAsk) {
         // The server knows: it is asked on the next link.
         call.link = undefined;
@@ -158,14 +170,20 @@ export class Attempts {
         continue;
       }
       const decision = this.#judged(call, link, evidence, false, inWords(cause));
-      if (decision.action === 'send-again') {
-        again.push(call);
-      } else {
-        const why = `the connection was lost (${inWords(cause)}), ${decision.why}`;
-        this.#calls.fail(call, 'ERR_HOLDFAST_LOST', why, decision.outcome, { cause });
-      }
+      if (this.#isNext(call, decision, lost(decision, cause))) again.push(call);
     }
     this.#calls.sendAgain(again);
+  }
+
+  /** Does what was decided about an attempt; true when the call must be sent again now. */
+  #isNext(call: Call, decision: Decision, failure: CallFailure): boolean {
+    if (decision.action !== 'send-again') {
+      this.#calls.end(call, decision, failure);
+      return false;
+    }
+    if (decision.waitMs === 0) return true;
+    this.sendAgainIn(call, decision.waitMs);
+    return false;
   }
 
   /** A new link is up and the server has said what became of the calls that were asked for. */
@@ -176,7 +194,7 @@ export class Attempts {
     }
     // Of what was lost since the hello, or was too much for it, a server that can tell is asked now.
     for (const call of this.#calls.doubtful()) {
-      if (link.speaksFor((call.lostLink as ClientLink).server)) continue;
+      if (call.lostLink === undefined || link.speaksFor(call.lostLink.server)) continue;
       if (this.#onVerdict(call, link, 'forgotten')) again.push(call);
     }
     this.#calls.sendAgain(again);
@@ -208,13 +226,10 @@ export class Attempts {
     this.#calls.resolveDoubt(call);
     const evidence = this.#evidenceOf(call, lostLink, link, verdict);
     const decision = this.#judged(call, lostLink, evidence, false, inWords(cause));
-    if (decision.action === 'send-again') return true;
-    if (decision.action === 'fail') {
-      const why = `the connection was lost (${inWords(cause)}), ${decision.why}`;
-      this.#calls.fail(call, 'ERR_HOLDFAST_LOST', why, decision.outcome, { cause });
-    } else {
-      this.#attach(call, link);
+    if (decision.action !== 'attach' && decision.action !== 'deliver') {
+      return this.#isNext(call, decision, lost(decision, cause));
     }
+    this.#attach(call, link);
     return false;
   }
 
@@ -225,7 +240,7 @@ export class Attempts {
    */
   #evidenceOf(call: Call, lostLink: ClientLink, link: ClientLink, verdict: Verdict): Evidence {
     if (verdict === 'never' && !link.speaksFor(lostLink.server)) return 'forgotten';
-    const { completions } = call.ambiguousAttempts > 0 ? call : lostLink;
+    const { completions } = call.mayHaveRun ? call : lostLink;
     const isKept = call.row.safety === 'once' && completions === link.completions;
     return verdict === 'forgotten' && isKept ? 'handed-over' : verdict;
   }
@@ -243,10 +258,12 @@ export class Attempts {
     if (link === undefined) return;
     const why = `no answer within ${attemptTimeoutMs} ms`;
     // On a link that lives even an attempt that has not left yet will leave.
-    const { action, outcome, why: because } = this.#judged(call, link, 'handed-over', false, why);
+    call.lostAt = this.#options.clock.now();
+    const decision = this.#judged(call, link, 'handed-over', false, why);
     link.cancel(call.number);
-    if (action === 'send-again') this.#calls.sendAgain([call]);
-    else this.#calls.fail(call, 'ERR_HOLDFAST_ATTEMPT_TIMEOUT', `${why}, ${because}`, outcome);
+    const code = 'ERR_HOLDFAST_ATTEMPT_TIMEOUT';
+    const failure = { code, why: `${why}, ${decision.why}` } as const;
+    if (this.#isNext(call, decision, failure)) this.#calls.sendAgain([call]);
   }
 
   /** A draining server is left at once; one that is busy is given time. */
@@ -281,6 +298,11 @@ export class Attempts {
     }
     return call;
   }
+}
+
+function lost({ why }: Decision, cause: Error | undefined): CallFailure {
+  const whole = `the connection was lost (${inWords(cause)}), ${why}`;
+  return { code: 'ERR_HOLDFAST_LOST', why: whole, details: { cause } };
 }
 
 function knownCode(code: string, otherwise: ErrorCode): ErrorCode {

@@ -4,6 +4,7 @@ import type { Alarm, Due } from '../retry/timer-wheel.ts';
 import type { ReplaySetting } from '../verbs/safety.ts';
 import type { VerbRow } from '../verbs/table.ts';
 import type { ClientLink } from './client-link.ts';
+import type { Question } from './reconcile.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /** Who is told that a call's deadline has passed. */
@@ -17,6 +18,8 @@ export interface CallExtras {
   onAbort?: (() => void) | undefined;
   attemptAlarm?: Alarm | undefined;
   readonly attemptTimeoutMs: number;
+  /** What the application is asked when nobody else knows what became of the call. */
+  readonly question?: Question | undefined;
 }
 
 /**
@@ -40,6 +43,8 @@ export class Call implements Due, EncodedCall {
   /** Attempts so far, and how many of them may have run. */
   attempts = 0;
   ambiguousAttempts = 0;
+  /** How many of those the application has found not to have run. */
+  disprovedAttempts = 0;
   refusals = 0;
   /** When the first attempt that may have run was sent. */
   firstSentAt = 0;
@@ -63,9 +68,13 @@ export class Call implements Due, EncodedCall {
   askedOn: ClientLink | undefined;
   /** Why it was lost. */
   lostCause: Error | undefined;
+  /** When an attempt that may have run was last given up. */
+  lostAt = 0;
+  /** What the last attempt that may have run took, it had taken by then. */
+  takenAt = 0;
   isSettled = false;
   extras: CallExtras | undefined;
-  /** Set while the call waits because the server refused it for now. */
+  /** Set while the call waits because the server refused it for now, or for a lease to expire. */
   retryAlarm: Alarm | undefined;
   history: AttemptRecord[] | undefined;
 
@@ -108,18 +117,24 @@ export class Call implements Due, EncodedCall {
     return this.end - this.start + (this.body === undefined ? 0 : this.body.byteLength);
   }
 
-  /** The attempt that was sent last may have run, or still may. */
+  /** The attempt that was sent last, on this link, may have run, or still may. */
   mayRun(link: ClientLink | undefined): void {
-    if (this.ambiguousAttempts === 0) {
+    if (this.ambiguousAttempts === this.disprovedAttempts) {
       this.firstSentAt = this.sentAt;
       this.completions = link?.completions ?? '';
     }
     this.ambiguousAttempts++;
+    this.takenAt = this.lostAt;
+  }
+
+  /** No attempt so far has run, nor will. */
+  disprove(): void {
+    this.disprovedAttempts = this.ambiguousAttempts;
   }
 
   /** True when an attempt may have run. */
   get mayHaveRun(): boolean {
-    return this.ambiguousAttempts > 0 || this.lostLink !== undefined;
+    return this.ambiguousAttempts > this.disprovedAttempts || this.lostLink !== undefined;
   }
 
   /**

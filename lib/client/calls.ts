@@ -1,4 +1,4 @@
-import { type ErrorCode, isHoldfastError, type Outcome } from '../errors.ts';
+import { type ErrorCode, type HoldfastError, isHoldfastError, type Outcome } from '../errors.ts';
 import { maxResumed } from '../protocols/holdfast/verdicts.ts';
 import type { CallWriter, Protocol } from '../protocols/protocol.ts';
 import { type RetryBudget, unlimitedBudget } from '../retry/budget.ts';
@@ -13,6 +13,7 @@ import type { ReplayEvent } from './events.ts';
 import {
   atVerb,
   type CallErrorDetails,
+  type CallFailure,
   callError,
   cancelledError,
   inWords,
@@ -20,6 +21,8 @@ import {
 } from './failures.ts';
 import { Judge } from './judge.ts';
 import type { CallOptions, ResolvedClientOptions } from './options.ts';
+import { Inquiry, type Question, questionOf } from './reconcile.ts';
+import type { Decision } from './replay.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /** Who is told what the calls need. */
@@ -44,6 +47,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   readonly #judge: Judge;
   readonly #table = new CallTable();
   readonly #queue = new CallQueue();
+  readonly #inquiry: Inquiry;
   #pendingBytes = 0;
   /** Calls that wait to hear their fate. */
   #doubtful = 0;
@@ -58,6 +62,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.#writer = protocol.callWriter();
     this.#judge = new Judge(options, this.#budget);
     this.attempts = new Attempts(this, this.#judge, options);
+    this.#inquiry = new Inquiry(this, this.#judge);
   }
 
   /** Calls that have not settled. */
@@ -90,7 +95,8 @@ export class Calls implements Deadlines, AttemptsOwner {
     const defaults = this.#options;
     const { maxCalls, maxOutgoingBytes } = defaults;
     const table = this.#table;
-    if (table.size >= maxCalls) {
+    // What is asked about must not stand in the way of the calls by which it is found out.
+    if (table.size >= maxCalls && table.size >= maxCalls + Math.min(maxCalls, this.#inquiry.size)) {
       reject(limitError(verb, 'ERR_HOLDFAST_TOO_MANY_CALLS', 'maxCalls', maxCalls));
       return;
     }
@@ -119,7 +125,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     if (table.size === 0) this.#wheel.hold();
     table.add(call);
     this.#wheel.add(call, call.deadlineAt);
-    this.#addExtras(call, options);
+    this.#addExtras(call, input, options);
     this.#budget.deposit();
     this.#queue.push(call);
     this.#owner.schedule();
@@ -192,8 +198,10 @@ export class Calls implements Deadlines, AttemptsOwner {
   }
 
   sendAgain(calls: readonly Call[]): void {
-    if (calls.length === 0) return;
-    this.#queue.pushFront(calls);
+    // A listener that was told of it may have ended it.
+    const pending = calls.filter(({ isSettled }) => !isSettled);
+    if (pending.length === 0) return;
+    this.#queue.pushFront(pending);
     this.#owner.schedule();
   }
 
@@ -203,21 +211,37 @@ export class Calls implements Deadlines, AttemptsOwner {
 
   onDeadline(call: Call): void {
     const limitMs = Math.round(call.deadlineAt - call.madeAt);
-    const cause = call.link === undefined ? this.#owner.lastFailure : undefined;
-    const reason =
-      cause === undefined ? '' : `; the server could not be reached (${inWords(cause)})`;
+    const isAsked = call.extras?.question?.asked !== undefined;
+    const isUnreachable = call.link === undefined && !isAsked;
+    const cause = isUnreachable ? this.#owner.lastFailure : undefined;
+    let reason = isAsked ? ' before the application had told what became of it' : '';
+    if (cause !== undefined) reason = `; the server could not be reached (${inWords(cause)})`;
     const why = `its deadline of ${limitMs} ms passed${reason}`;
     this.#giveUp(call, 'ERR_HOLDFAST_DEADLINE', why, cause);
   }
 
   /** Fails every pending call, because nothing more will be done. */
-  failAll(
-    code: ErrorCode,
-    why: string,
-    cause: Error | undefined,
-    test: (call: Call) => boolean = () => true,
-  ): void {
-    for (const call of this.#table.filter(test)) this.#giveUp(call, code, why, cause);
+  failAll(code: ErrorCode, why: string, cause: Error | undefined): void {
+    for (const call of this.#table.filter(() => true)) this.#giveUp(call, code, why, cause);
+  }
+
+  /** No server can be reached, and trying again cannot help: fails every call that needs one. */
+  failUnreachable(cause: HoldfastError): void {
+    const { code, message: why } = cause;
+    const needsLink = ({ link, extras }: Call): boolean =>
+      link === undefined && extras?.question?.asked === undefined;
+    for (const call of this.#table.filter(needsLink)) {
+      const decision = this.#judge.giveUp(call, why);
+      if (decision.action !== 'ask') {
+        this.#giveUp(call, code, why, cause);
+        continue;
+      }
+      if (call.lostLink !== undefined) call.mayRun(call.lostLink);
+      this.resolveDoubt(call);
+      this.#queue.drop(call);
+      call.retryAlarm?.clear();
+      this.end(call, decision, { code, why, details: { cause, final: true } });
+    }
   }
 
   fail(
@@ -229,6 +253,12 @@ export class Calls implements Deadlines, AttemptsOwner {
   ): void {
     this.settle(call);
     call.reject(callError(call, code, why, outcome, details));
+  }
+
+  end(call: Call, { action, outcome }: Decision, failure: CallFailure): void {
+    const question = call.extras?.question;
+    if (action === 'ask' && question !== undefined) this.#inquiry.ask(call, question, failure);
+    else this.fail(call, failure.code, failure.why, outcome, failure.details);
   }
 
   /** Removes every trace of a call; the caller resolves or rejects it next. */
@@ -247,6 +277,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     if (call.isQueued) this.#queue.drop(call);
     if (extras !== undefined) {
       extras.attemptAlarm?.clear();
+      if (extras.question !== undefined) this.#inquiry.drop(extras.question);
       if (extras.onAbort !== undefined) extras.signal?.removeEventListener('abort', extras.onAbort);
     }
     if (this.#table.size > 0) return;
@@ -257,31 +288,51 @@ export class Calls implements Deadlines, AttemptsOwner {
   /** The last look at a call before it goes out on a link; false when it was failed instead. */
   #canCarry(link: ClientLink, call: Call, now: number): boolean {
     const { verb, byteLength } = call;
-    const outcome = call.mayHaveRun ? 'unknown' : 'not-executed';
     if (now >= call.deadlineAt) {
       // The loop was blocked and the wheel has not turned yet: what is too late is not sent.
       this.onDeadline(call);
     } else if (verb.index < 0) {
       const why = `the server has no such verb${suggestion(verb.name, link.table.names())}`;
-      this.fail(call, 'ERR_HOLDFAST_UNKNOWN_VERB', why, outcome, { final: true });
+      this.#endBefore(call, 'ERR_HOLDFAST_UNKNOWN_VERB', why);
     } else if (byteLength > link.maxFrameBytes) {
       const why = `its message of ${byteLength} bytes is larger than the server's maxFrameBytes (${link.maxFrameBytes})`;
-      this.fail(call, 'ERR_HOLDFAST_FRAME_TOO_LARGE', why, outcome, { final: true });
+      this.#endBefore(call, 'ERR_HOLDFAST_FRAME_TOO_LARGE', why);
     } else {
       const objection = this.#judge.objectionTo(call, link);
       if (objection === undefined) return true;
-      this.fail(call, 'ERR_HOLDFAST_LOST', objection, outcome);
+      this.#object(call, objection);
     }
     return false;
   }
 
-  #addExtras(call: Call, options: CallOptions | undefined): void {
+  /** This server cannot take the call, nor can it be sent again. */
+  #endBefore(call: Call, code: ErrorCode, why: string): void {
+    const decision = this.#judge.giveUp(call, why);
+    this.end(call, decision, { code, why, details: { final: true }, isLast: true });
+  }
+
+  /** The call must not go out, or not yet. */
+  #object(call: Call, decision: Decision): void {
+    if (decision.action === 'send-again') {
+      this.attempts.sendAgainIn(call, decision.waitMs);
+      return;
+    }
+    if (decision.action === 'ask') this.#judge.note(call, decision);
+    this.end(call, decision, { code: 'ERR_HOLDFAST_LOST', why: decision.why });
+  }
+
+  #addExtras(call: Call, input: unknown, options: CallOptions | undefined): void {
     const attemptTimeoutMs =
       options?.attemptTimeoutMs ??
       call.row.settings.attemptTimeoutMs ??
       this.#options.attemptTimeoutMs;
     const signal = options?.signal;
-    if (attemptTimeoutMs === 0 && signal === undefined) return;
+    const { reconcile } = this.#options;
+    const question: Question | undefined =
+      reconcile === undefined
+        ? undefined
+        : questionOf(reconcile, call.verb.name, input, options?.key);
+    if (attemptTimeoutMs === 0 && signal === undefined && question === undefined) return;
     const onAbort = (): void => {
       this.#giveUp(call, 'ERR_HOLDFAST_ABORTED', 'it was cancelled', signal?.reason);
     };
@@ -290,7 +341,7 @@ export class Calls implements Deadlines, AttemptsOwner {
         ? new Alarm(this.#wheel, () => this.attempts.onTimeout(call, attemptTimeoutMs))
         : undefined;
     signal?.addEventListener('abort', onAbort);
-    call.extras = { signal, onAbort, attemptAlarm, attemptTimeoutMs };
+    call.extras = { signal, onAbort, attemptAlarm, attemptTimeoutMs, question };
   }
 
   /** Ends a call from our side: what the server may still do with it is said in the outcome. */

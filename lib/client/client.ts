@@ -17,6 +17,7 @@ import {
   resolveCallOptions,
   resolveClientOptions,
 } from './options.ts';
+import { checkNames } from './reconcile.ts';
 import { checkedInput, checkedOutput } from './schemas.ts';
 import { VerbUse } from './verb-use.ts';
 
@@ -53,10 +54,11 @@ export class Client<V extends Verbs = Verbs> {
   constructor(
     target: string | Medium | readonly (string | Medium)[],
     verbs?: V,
-    given?: ClientOptions,
+    given?: ClientOptions<NoInfer<V>>,
   ) {
-    const options = resolveClientOptions(given);
+    const options = resolveClientOptions(given as ClientOptions | undefined);
     const registry = verbs === undefined ? undefined : defineVerbs(verbs);
+    if (registry !== undefined) checkNames(options.reconcile, registry);
     const media = (Array.isArray(target) ? target : [target]).map(toMedium);
     if (media.length === 0)
       throw optionError('connect needs at least one URL or medium, got an empty list');

@@ -20,12 +20,12 @@ export function connect(
 export function connect<V extends Verbs>(
   target: Target,
   verbs: V,
-  options?: ClientOptions,
+  options?: ClientOptions<NoInfer<V>>,
 ): Client<V>;
 export function connect<V extends Verbs>(
   target: Target,
   verbs?: V,
-  options?: ClientOptions,
+  options?: ClientOptions<NoInfer<V>>,
 ): Client<V> {
   return new Client<V>(target, verbs, options);
 }

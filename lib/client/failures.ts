@@ -15,6 +15,15 @@ export interface CallErrorDetails {
   readonly final?: boolean;
 }
 
+/** How a call is to fail. */
+export interface CallFailure {
+  readonly code: ErrorCode;
+  readonly why: string;
+  readonly details?: CallErrorDetails | undefined;
+  /** Nothing would come of sending it again, whatever is found out. */
+  readonly isLast?: boolean;
+}
+
 const inPlainWords: Readonly<Record<Outcome, string>> = {
   'not-executed': 'it was not executed',
   executed: 'it was executed',

@@ -4,7 +4,14 @@ import type { VerbRow } from '../verbs/table.ts';
 import type { Call } from './call.ts';
 import type { ClientLink } from './client-link.ts';
 import type { ResolvedClientOptions } from './options.ts';
-import { type Circumstances, type Decision, decide } from './replay.ts';
+import {
+  type Circumstances,
+  type Decision,
+  decide,
+  decideNotApplied,
+  doubt,
+  giveUp,
+} from './replay.ts';
 
 /**
  * Judges attempts that ended without an answer: gathers the circumstances for {@link decide}, asks
@@ -35,28 +42,39 @@ export class Judge {
     const facts = this.#factsOf(call, call.row, evidence, mayHaveRun, isFinalRefusal);
     let decision = decide(facts);
     if (decision.costs && !this.#budget.withdraw()) {
-      decision = {
-        action: 'fail',
-        outcome: 'unknown',
-        costs: false,
-        why: 'the retry budget is empty',
-      };
+      decision = doubt(facts, 'the retry budget is empty');
     }
     this.record(call, link, evidence, decision.action, `${event}: ${decision.why}`);
     return decision;
   }
 
   /**
-   * Why a call must not go out after all, or undefined if it may: the server that it goes to may
-   * hold its verb for stricter than the one before did, and time has passed. Records of `once` calls
-   * are of one set: to another the key would be new.
+   * What becomes of a call that must not go out after all, at least not yet; undefined if it may:
+   * the server that it goes to may hold its verb for stricter than the one before did, and time has
+   * passed. Records of `once` calls are of one set: to another the key would be new.
    */
-  objectionTo(call: Call, link: ClientLink): string | undefined {
+  objectionTo(call: Call, link: ClientLink): Decision | undefined {
     if (!call.mayHaveRun) return undefined;
     const evidence = link.completions === call.completions ? 'handed-over' : 'forgotten';
     const facts = this.#factsOf(call, call.verb.row, evidence, true, false);
-    const { action, why } = decide(facts);
-    return action === 'send-again' ? undefined : why;
+    const decision = decide(facts);
+    return decision.action === 'send-again' && decision.waitMs === 0 ? undefined : decision;
+  }
+
+  /** The call goes no further for a reason that is not in its attempts. */
+  giveUp(call: Call, why: string): Decision {
+    const { mayHaveRun, extras } = call;
+    const decision = giveUp({ mayHaveRun, canReconcile: extras?.question !== undefined }, why);
+    if (decision.action === 'ask') this.note(call, decision);
+    return decision;
+  }
+
+  /** The application says that no copy of the call ran, nor will; `isLast`: it goes no further. */
+  decideNotApplied(call: Call, isLast: boolean): Decision {
+    call.disprove();
+    const decision = decideNotApplied(this.#factsOf(call, call.row, 'never', false, isLast));
+    this.note(call, decision);
+    return decision;
   }
 
   #factsOf(
@@ -68,18 +86,30 @@ export class Judge {
   ): Circumstances {
     const maxAgeMs = settings.maxReplayAgeMs ?? this.#options.maxReplayAgeMs;
     const maxAttempts = settings.maxAttempts ?? this.#options.maxAttempts;
+    const now = this.#options.clock.now();
+    const leaseLeftMs = call.mayHaveRun ? call.takenAt + (settings.leaseMs ?? 0) - now : 0;
+    const sentAgainAt = now + Math.max(0, leaseLeftMs);
     return {
       evidence,
       safety,
       setting: call.setting,
       mayHaveRun,
-      isTooOld: call.mayHaveRun && this.#options.clock.now() - call.firstSentAt > maxAgeMs,
+      isTooOld: call.mayHaveRun && sentAgainAt - call.firstSentAt > maxAgeMs,
       hasAttemptsLeft: call.ambiguousAttempts < maxAttempts,
       isFinalRefusal,
       isInputConsumed: false,
       isReplySeen: false,
-      canReconcile: false,
+      canReconcile: call.extras?.question !== undefined,
+      leaseLeftMs: Math.max(0, leaseLeftMs),
+      timeLeftMs: call.deadlineAt - now,
     };
+  }
+
+  /** Writes what is decided about an attempt that has its line in the history already. */
+  note(call: Call, { action: decision, why }: Decision): void {
+    const last = call.history?.at(-1);
+    if (last === undefined) this.record(call, call.lostLink, 'handed-over', decision, why);
+    else call.history?.push({ ...last, decision, why });
   }
 
   /** Writes one line of the call's history. */

@@ -214,9 +214,7 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
     // Final is meant of one address; another may do.
     if (isHoldfastError(error) && error.final && this.#tries >= this.#endpoints.count) {
       for (const reader of this.#readers) reader.reject(error);
-      if (this.#link === undefined) {
-        this.calls.failAll(error.code, error.message, error, (call) => call.link === undefined);
-      }
+      if (this.#link === undefined) this.calls.failUnreachable(error);
       if (this.#options.eager) return;
     }
     this.#seek();

@@ -12,10 +12,12 @@ import {
   wholeNumber,
 } from '../util/check.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
+import type { Verbs } from '../verbs/define.ts';
 import { type ReplaySetting, replaySettings } from '../verbs/safety.ts';
+import { type Reconcilers, reconcilers } from './reconcile.ts';
 
 /** How a client behaves. Everything has a default; durations are milliseconds. */
-export interface ClientOptions {
+export interface ClientOptions<V extends Verbs = Verbs> {
   /** Deadline of a call over all attempts, dialling and waiting included. */
   readonly timeoutMs?: number;
   /** Bound of one attempt; after it the call counts as possibly executed. 0: none. */
@@ -26,6 +28,11 @@ export interface ClientOptions {
   readonly replay?: ReplaySetting;
   /** An `idempotent` call is not repeated later than this after its first sending. */
   readonly maxReplayAgeMs?: number;
+  /**
+   * By verb: who is asked what became of a call that may have run, when it must not be sent again
+   * and nobody else knows. Its answer decides.
+   */
+  readonly reconcile?: Reconcilers<V> | undefined;
   /** A link that was silent for so long is looked at before it is written to. */
   readonly probeAfterMs?: number;
   /** A link that was silent for so long is pinged before a call that must not be repeated. */
@@ -69,6 +76,7 @@ export const clientDefaults: ResolvedClientOptions = Object.freeze({
   maxAttempts: 5,
   replay: 'semi',
   maxReplayAgeMs: 10_000,
+  reconcile: undefined,
   probeAfterMs: 5,
   verifyAfterMs: 15_000,
   heartbeatMs: 5_000,
@@ -91,6 +99,7 @@ const checks: Checks<ClientOptions> = {
   maxAttempts: wholeNumber(1, 255),
   replay: oneOf(replaySettings),
   maxReplayAgeMs: milliseconds(),
+  reconcile: reconcilers,
   probeAfterMs: milliseconds(),
   verifyAfterMs: milliseconds(),
   heartbeatMs: milliseconds(1),

@@ -10,7 +10,10 @@ export interface Circumstances {
   readonly setting: ReplaySetting;
   /** An *earlier* attempt of the call may have run. */
   readonly mayHaveRun: boolean;
-  /** For `idempotent`: `maxReplayAgeMs` has passed since the first sending that may have run. */
+  /**
+   * For `idempotent`: `maxReplayAgeMs` will have passed since the first sending that may have run,
+   * when the call can be sent again.
+   */
   readonly isTooOld: boolean;
   /** Another attempt that may run is allowed by `maxAttempts`. */
   readonly hasAttemptsLeft: boolean;
@@ -22,6 +25,10 @@ export interface Circumstances {
   readonly isReplySeen: boolean;
   /** The application can find out what became of the call. */
   readonly canReconcile: boolean;
+  /** What a copy that may have run may have taken is free again after so long; 0: it is. */
+  readonly leaseLeftMs: number;
+  /** Until the call's deadline. */
+  readonly timeLeftMs: number;
 }
 
 /** What to do with the call. */
@@ -31,6 +38,8 @@ export interface Decision {
   readonly outcome: Outcome;
   /** True when sending again adds load that the budget must bear. */
   readonly costs: boolean;
+  /** With `send-again`: not before so long. */
+  readonly waitMs: number;
   readonly why: string;
 }
 
@@ -47,6 +56,7 @@ export function decide(facts: Circumstances): Decision {
         action: 'deliver',
         outcome: 'executed',
         costs: false,
+        waitMs: 0,
         why: 'the server has its reply',
       };
     case 'running':
@@ -54,23 +64,37 @@ export function decide(facts: Circumstances): Decision {
         action: 'attach',
         outcome: 'unknown',
         costs: false,
+        waitMs: 0,
         why: 'the server is running it',
       };
     case 'untouched':
     case 'incomplete':
     case 'refused':
     case 'never':
-      return facts.isReplySeen ? replySeen : decideProven(facts);
+      return facts.isReplySeen ? replySeen : decideProven(facts, proofs[facts.evidence]);
     case 'forgotten':
     case 'handed-over':
       return facts.isReplySeen ? replySeen : decideAmbiguous(facts, true);
   }
 }
 
+/**
+ * Decides what becomes of a call of which the application has found out that no copy of it ran, nor
+ * will. That is as good as a proof; but the attempts count, so that asking comes to an end.
+ */
+export function decideNotApplied(facts: Circumstances): Decision {
+  if (facts.isReplySeen) return replySeen;
+  const disproved = { ...facts, mayHaveRun: false };
+  const proof = 'the application says that it was not applied';
+  if (facts.hasAttemptsLeft) return decideProven(disproved, proof);
+  return giveUp(disproved, `${proof}, but all attempts are used up`);
+}
+
 const replySeen: Decision = {
   action: 'fail',
   outcome: 'executed',
   costs: false,
+  waitMs: 0,
   why: 'a part of the reply was delivered',
 };
 
@@ -81,33 +105,39 @@ const proofs: Readonly<Record<'untouched' | 'incomplete' | 'refused' | 'never', 
   never: 'the server has never seen it',
 };
 
-function decideProven(facts: Circumstances): Decision {
-  const proof = proofs[facts.evidence as keyof typeof proofs];
-  if (facts.isFinalRefusal) return giveUp(facts, `${proof} and says not to try again`);
+function decideProven(facts: Circumstances, proof: string): Decision {
+  if (facts.isFinalRefusal) return giveUp(facts, `${proof}, and trying again cannot help`);
   if (facts.setting === 'never') return giveUp(facts, `${proof}, but replay is "never"`);
   if (facts.isInputConsumed) return giveUp(facts, `${proof}, but its input was consumed`);
   if (facts.mayHaveRun) return decideAmbiguous(facts, false);
-  return { action: 'send-again', outcome: 'not-executed', costs: false, why: proof };
+  return { action: 'send-again', outcome: 'not-executed', costs: false, waitMs: 0, why: proof };
 }
 
-/** This attempt did not run; what is known of the call depends on those before it. */
-function giveUp(facts: Circumstances, why: string): Decision {
+/** The call goes no further; what is known of it depends on the attempts before. */
+export function giveUp(
+  facts: Pick<Circumstances, 'mayHaveRun' | 'canReconcile'>,
+  why: string,
+): Decision {
   if (facts.mayHaveRun) return doubt(facts, `${why}; an earlier attempt may have run`);
-  return { action: 'fail', outcome: 'not-executed', costs: false, why };
+  return { action: 'fail', outcome: 'not-executed', costs: false, waitMs: 0, why };
 }
 
 function decideAmbiguous(facts: Circumstances, costs: boolean): Decision {
   const objection = objectionTo(facts);
   if (objection !== undefined) return doubt(facts, `it may have run, and ${objection}`);
-  const why = `it may have run, and "${facts.safety}" may be repeated`;
-  return { action: 'send-again', outcome: 'unknown', costs, why };
+  const { leaseLeftMs: waitMs } = facts;
+  const when = waitMs > 0 ? ', once its lease has expired' : '';
+  const why = `it may have run, and "${facts.safety}" may be repeated${when}`;
+  return { action: 'send-again', outcome: 'unknown', costs, waitMs, why };
 }
 
 /** The call may have run and is not sent again: the application is asked, if it can tell. */
-function doubt(facts: Circumstances, why: string): Decision {
-  return facts.canReconcile
-    ? { action: 'ask', outcome: 'unknown', costs: false, why: `${why}: the application can tell` }
-    : { action: 'fail', outcome: 'unknown', costs: false, why };
+export function doubt(
+  { canReconcile }: Pick<Circumstances, 'canReconcile'>,
+  why: string,
+): Decision {
+  const action = canReconcile ? 'ask' : 'fail';
+  return { action, outcome: 'unknown', costs: false, waitMs: 0, why };
 }
 
 /** Why a call that may have run must not be sent again, or undefined if it may. */
@@ -125,6 +155,9 @@ function objectionTo(facts: Circumstances): string | undefined {
     return 'a repeat this late could undo a newer write';
   }
   if (!facts.hasAttemptsLeft) return 'all attempts are used up';
+  if (facts.leaseLeftMs > 0 && facts.leaseLeftMs >= facts.timeLeftMs) {
+    return 'what it may have taken is not free before the deadline';
+  }
   return undefined;
 }
 

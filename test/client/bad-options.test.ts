@@ -6,6 +6,7 @@ import {
   connect,
   memory,
   mutate,
+  type Reconciled,
   type Server,
   serve,
 } from '../../lib/index.ts';
@@ -67,6 +68,10 @@ describe('The options of a client', () => {
     [{ constructor: 1 }, 'Unknown client option "constructor"'],
     [{ replay: 'always' }, '"replay" must be one of "never", "read", "idempotent", "semi", got'],
     [{ replay: true }, 'Option "replay" must be one of'],
+    [{ reconcile: () => 1 }, 'Option "reconcile" must be an object, got a function'],
+    [{ reconcile: { mutate: 1 } }, 'Option "reconcile.mutate" must be a function, got 1'],
+    [{ reconcile: { mutat: () => 1 } }, 'the unknown verb "mutat"; did you mean "mutate"?'],
+    [{ reconcile: { constructor: () => 1 } }, 'names the unknown verb "constructor"'],
     [{ eager: 1 }, 'Option "eager" must be a boolean, got 1'],
     [{ random: 0.5 }, 'Option "random" must be a function, got 0.5'],
     [{ clock: Date }, 'Option "clock" must be an object, got a function'],
@@ -114,6 +119,31 @@ describe('The options of a client', () => {
       await expectFailure(connecting, 'ERR_HOLDFAST_REGISTRY', text);
     });
   }
+});
+
+describe('The option `reconcile` without a registry', () => {
+  it('takes any name, and asks of that verb alone', async () => {
+    const place = memory('untyped');
+    const asked: string[] = [];
+    const options: ClientOptions = {
+      reconcile: {
+        mutate: (_input, { verb }) => {
+          asked.push(verb);
+          return { result: 'applied', output: 'found' };
+        },
+        constructor: (): Reconciled => ({ result: 'unknown' }),
+      },
+      attemptTimeoutMs: 20,
+    };
+    const wait = (): Promise<string> => new Promise(() => {});
+    const handlers = { read: wait, idempotent: wait, semi: wait, once: wait, mutate: wait };
+    const server = await serve(verbs, handlers, { listen: place });
+    const client = connect(place, undefined, options);
+    expect(await client.invoke('mutate', 'x')).to.equal('found');
+    expect(asked).to.deep.equal(['mutate']);
+    await client.close();
+    await server.close();
+  });
 });
 
 describe('The options of a call', () => {

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { type Client, connect, serve } from '../../lib/index.ts';
 import { Breaker } from '../support/breaker.ts';
 import { failureOf } from '../support/failure.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { Gated, Switch } from '../support/gated.ts';
 import { settled } from '../support/recorder.ts';
 import { Executions, verbs } from '../support/verbs.ts';
@@ -146,6 +147,29 @@ describe('A call in doubt, when the same server process answers', () => {
     await one.until(() => one.aborted.includes('pay'));
   });
 
+  it('is not sent when it is ended by a listener that hears of its replay', async () => {
+    const cancel = new AbortController();
+    client.on('replay', () => cancel.abort());
+    one.breaker.last.stall();
+    const call = failureOf(client.call.mutate('pay', { signal: cancel.signal }));
+    await settled(() => one.executions.total);
+    await resumed();
+    const { code, outcome } = await call;
+    expect([code, outcome]).to.deep.equal(['ERR_HOLDFAST_ABORTED', 'not-executed']);
+    await client.call.read('what comes after it');
+    expect(one.executions.of('pay')).to.equal(0);
+  });
+
+  it('ends with all others when a listener that hears of a replay destroys the client', async () => {
+    client.on('replay', () => client.destroy());
+    const calls = ['a', 'b', 'c'].map((name) => failureOf(client.call.read(name)));
+    one.breaker.last.stall();
+    await settled(() => one.executions.total);
+    one.breaker.last.reset();
+    for (const { code } of await Promise.all(calls)) expect(code).to.equal('ERR_HOLDFAST_CLOSED');
+    expect(client.pending).to.equal(0);
+  });
+
   it('is cancelled at the server when it is given up on the link that it was resumed on', async () => {
     const cancel = new AbortController();
     const call = failureOf(client.call.mutate('pay', { signal: cancel.signal }));
@@ -154,6 +178,32 @@ describe('A call in doubt, when the same server process answers', () => {
     cancel.abort();
     expect((await call).outcome).to.equal('unknown');
     await one.until(() => one.aborted.includes('pay'));
+  });
+});
+
+describe('A `once` call in doubt, when the same server process has forgotten its session', () => {
+  it('gets its answer from the record of its key', async () => {
+    const clock = new FakeClock({ turns: 'real' });
+    const one = await Gated.start(undefined, verbs, { clock, keepSessionsMs: 100 });
+    const path = new Switch();
+    path.target = one.url;
+    const client = connect(path, verbs, { random: () => 0, timeoutMs: 3_000 });
+    const call = client.call.once('pay');
+    await one.begun(1);
+    let open = (): void => {};
+    path.gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    one.breaker.last.reset();
+    while (path.dials < 2) await new Promise(setImmediate);
+    await settled(() => one.server.connections);
+    one.open('pay');
+    await clock.pass(200);
+    open();
+    expect(await call).to.equal('done pay');
+    expect(one.executions.of('pay')).to.equal(1);
+    await client.close();
+    await one.close();
   });
 });
 

@@ -1,5 +1,10 @@
 import { expect } from 'chai';
-import { type Circumstances, type Decision, decide } from '../../lib/client/replay.ts';
+import {
+  type Circumstances,
+  type Decision,
+  decide,
+  decideNotApplied,
+} from '../../lib/client/replay.ts';
 import type { Evidence } from '../../lib/errors.ts';
 import type { ReplaySetting, Safety } from '../../lib/verbs/safety.ts';
 
@@ -25,6 +30,15 @@ const flags = [
   'canReconcile',
 ] as const;
 
+/** Nothing is taken; it is free again before the deadline; at it; after it. */
+const leases = [
+  { leaseLeftMs: 0, timeLeftMs: 0 },
+  { leaseLeftMs: 0, timeLeftMs: 100 },
+  { leaseLeftMs: 99, timeLeftMs: 100 },
+  { leaseLeftMs: 100, timeLeftMs: 100 },
+  { leaseLeftMs: 101, timeLeftMs: 100 },
+] as const;
+
 /** Every combination there is, also those that cannot come about. */
 function* everything(): Iterable<Circumstances> {
   for (const evidence of evidences) {
@@ -32,7 +46,10 @@ function* everything(): Iterable<Circumstances> {
       for (const setting of settings) {
         for (let bits = 0; bits < 2 ** flags.length; bits++) {
           const chosen = flags.map((flag, index) => [flag, (bits & (1 << index)) !== 0]);
-          yield { evidence, safety, setting, ...Object.fromEntries(chosen) } as Circumstances;
+          for (const lease of leases) {
+            const facts = { evidence, safety, setting, ...lease, ...Object.fromEntries(chosen) };
+            yield facts as Circumstances;
+          }
         }
       }
     }
@@ -74,13 +91,17 @@ function mayRepeat({
   evidence,
   isTooOld,
   hasAttemptsLeft,
+  leaseLeftMs,
+  timeLeftMs,
 }: Circumstances): boolean {
   const hasForgottenKey = safety === 'once' && evidence === 'forgotten';
   const isLate = safety === 'idempotent' && isTooOld;
-  return repeatable[safety].includes(setting) && !hasForgottenKey && !isLate && hasAttemptsLeft;
+  const fits = leaseLeftMs === 0 || leaseLeftMs < timeLeftMs;
+  const isBarred = hasForgottenKey || isLate || !hasAttemptsLeft;
+  return repeatable[safety].includes(setting) && !isBarred && fits;
 }
 
-type Expected = Pick<Decision, 'action' | 'outcome' | 'costs'>;
+type Expected = Pick<Decision, 'action' | 'outcome' | 'costs'> & { readonly waitMs?: number };
 
 /** The decision, from the words of DESIGN sections 4 and 5. */
 function expectedOf(facts: Circumstances): Expected {
@@ -89,7 +110,8 @@ function expectedOf(facts: Circumstances): Expected {
   if (facts.isReplySeen) return { action: 'fail', outcome: 'executed', costs: false };
   const outcome = mayHaveRun(facts) ? 'unknown' : 'not-executed';
   if (!isForbidden(facts) && (!mayHaveRun(facts) || mayRepeat(facts))) {
-    return { action: 'send-again', outcome, costs: !proofs.has(facts.evidence) };
+    const waitMs = mayHaveRun(facts) ? facts.leaseLeftMs : 0;
+    return { action: 'send-again', outcome, costs: !proofs.has(facts.evidence), waitMs };
   }
   const action = outcome === 'unknown' && facts.canReconcile ? 'ask' : 'fail';
   return { action, outcome, costs: false };
@@ -125,10 +147,13 @@ describe('decide', () => {
       it(`decides as DESIGN says: ${evidence}, ${safety}`, () => {
         forAll(
           (facts) => facts.evidence === evidence && facts.safety === safety && isPossible(facts),
-          ({ action, outcome, costs }, facts) => {
+          ({ action, outcome, costs, waitMs }, facts) => {
             const expected = expectedOf(facts);
             return (
-              action === expected.action && outcome === expected.outcome && costs === expected.costs
+              action === expected.action &&
+              outcome === expected.outcome &&
+              costs === expected.costs &&
+              waitMs === (expected.waitMs ?? 0)
             );
           },
         );
@@ -260,7 +285,44 @@ describe('decide', () => {
     );
   });
 
+  it('waits for a lease only before it repeats what may have run, and never past the deadline', () => {
+    forAll(
+      ({ leaseLeftMs }) => leaseLeftMs > 0,
+      ({ action, waitMs }, facts) =>
+        action === 'send-again' && mayHaveRun(facts)
+          ? waitMs === facts.leaseLeftMs && waitMs < facts.timeLeftMs
+          : waitMs === 0,
+    );
+    forAll(
+      (facts) => !mayHaveRun(facts),
+      ({ waitMs }) => waitMs === 0,
+    );
+  });
+
   it('says why, in words', () => {
     forAll(always, ({ why }) => /^[a-z"].{10,}[^.]$/.test(why));
   });
+});
+
+/** What becomes of a call of which the application says that it was not applied. */
+function expectedOfNotApplied(facts: Circumstances): Decision['action'] {
+  const { isFinalRefusal, isInputConsumed, isReplySeen, hasAttemptsLeft, setting } = facts;
+  const isBarred = isFinalRefusal || isInputConsumed || isReplySeen || !hasAttemptsLeft;
+  return isBarred || setting === 'never' ? 'fail' : 'send-again';
+}
+
+describe('decideNotApplied', () => {
+  for (const safety of classes) {
+    it(`sends a "${safety}" call again at once, unless something else forbids it`, () => {
+      forAll(
+        (facts) => facts.safety === safety,
+        (_decision, facts) => {
+          const { action, outcome, costs, waitMs } = decideNotApplied(facts);
+          const known = facts.isReplySeen ? 'executed' : 'not-executed';
+          const isSo = action === expectedOfNotApplied(facts) && outcome === known;
+          return isSo && !costs && waitMs === 0;
+        },
+      );
+    });
+  }
 });

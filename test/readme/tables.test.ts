@@ -35,6 +35,8 @@ const handedOver: Omit<Circumstances, 'safety'> = {
   isInputConsumed: false,
   isReplySeen: false,
   canReconcile: false,
+  leaseLeftMs: 0,
+  timeLeftMs: clientDefaults.timeoutMs,
 };
 
 /** The rows of the table of guarantees, and what they mean to the code. */

@@ -1,10 +1,13 @@
 import {
   type Channel,
+  type Handlers,
   type Listener,
   type Medium,
   type Server,
+  type ServerOptions,
   serve,
   tcp,
+  type Verbs,
 } from '../../lib/index.ts';
 import { Breaker } from './breaker.ts';
 import { Executions, verbs } from './verbs.ts';
@@ -13,8 +16,13 @@ import { Executions, verbs } from './verbs.ts';
 export class Switch implements Medium {
   readonly address = 'switch';
   target = '';
+  dials = 0;
+  /** What a dial waits for, or fails with. */
+  gate: Promise<unknown> | undefined;
 
-  dial(signal: AbortSignal): Promise<Channel> {
+  async dial(signal: AbortSignal): Promise<Channel> {
+    this.dials++;
+    await this.gate;
     const { hostname, port } = new URL(this.target);
     return tcp({ host: hostname, port: Number(port) }).dial(signal);
   }
@@ -29,7 +37,11 @@ export class Gated {
   readonly #gates = new Map<string, () => void>();
   #watchers: (() => void)[] = [];
 
-  static async start(listen: string | Listener = 'tcp://127.0.0.1:0'): Promise<Gated> {
+  static async start(
+    listen: string | Listener = 'tcp://127.0.0.1:0',
+    table: Verbs = verbs,
+    options: Omit<ServerOptions, 'listen'> = {},
+  ): Promise<Gated> {
     const gated = new Gated();
     const wait = async (
       name: string,
@@ -51,7 +63,7 @@ export class Gated {
       once: wait,
       mutate: wait,
     };
-    gated.server = await serve(verbs, handlers, { listen });
+    gated.server = await serve(table, handlers as Handlers<Verbs>, { ...options, listen });
     gated.breaker = await Breaker.before(gated.server.urls[0] as string);
     return gated;
   }

@@ -1,5 +1,7 @@
 import {
   type CallContext,
+  type Client,
+  type ClientOptions,
   connect,
   defineVerbs,
   drainOnSignals,
@@ -9,6 +11,8 @@ import {
   type Listener,
   mutate,
   once,
+  type Reconcile,
+  type Reconcilers,
   read,
   type StandardSchema,
   semi,
@@ -97,6 +101,46 @@ export async function servers(): Promise<void> {
   await serve(files, good, {});
   // @ts-expect-error an unknown option
   await serve(files, good, { listen, maxConnection: 1 });
+}
+
+export function reconciling(): void {
+  const cannotTell = { result: 'unknown' } as const;
+  const other: Client<typeof files> = connect('tcp://127.0.0.1:1', files, {
+    reconcile: {
+      // It may make calls with the client that it belongs to, when that has a type.
+      append: async ({ path }, { verb, key, attempts, signal }) => {
+        const bytes: Uint8Array = await other.call.get({ path }, { signal });
+        void [verb, key, attempts[0]?.evidence];
+        return { result: 'applied', output: bytes.length };
+      },
+      put: () => ({ result: 'applied' }),
+      lock: ({ path }) => (path === '' ? { result: 'not-applied' } : cannotTell),
+      // What the handler would have returned: the output schema is applied to it.
+      parsed: () => ({ result: 'applied', output: 1 }),
+    },
+  });
+  const any: Reconcile = () => ({ result: 'not-applied' });
+  const shared: ClientOptions = { reconcile: { append: any } };
+  connect('tcp://127.0.0.1:1', files, shared);
+  connect('tcp://127.0.0.1:1', undefined, { reconcile: { anything: any } });
+  const typed: Reconcilers<typeof files> = { append: any };
+  void typed;
+
+  // @ts-expect-error an unknown verb
+  connect('tcp://127.0.0.1:1', files, { reconcile: { apend: any } });
+  // @ts-expect-error an unknown answer
+  connect('tcp://127.0.0.1:1', files, { reconcile: { append: () => ({ result: 'maybe' }) } });
+  // @ts-expect-error a missing output
+  connect('tcp://127.0.0.1:1', files, { reconcile: { append: () => ({ result: 'applied' }) } });
+  const wrongOutput = (): { result: 'applied'; output: string } => ({
+    result: 'applied',
+    output: '',
+  });
+  // @ts-expect-error a wrong output
+  connect('tcp://127.0.0.1:1', files, { reconcile: { append: wrongOutput } });
+  const wrongInput = (_input: number): { result: 'unknown' } => ({ result: 'unknown' });
+  // @ts-expect-error a wrong input
+  connect('tcp://127.0.0.1:1', files, { reconcile: { append: wrongInput } });
 }
 
 export function events(): void {

@@ -1,0 +1,205 @@
+import { type AttemptRecord, messageOf } from '../errors.ts';
+import { type Check, ofType, optionError, show } from '../util/check.ts';
+import { suggestion } from '../util/nearest.ts';
+import type { AnyVerb, HandlerOutputOf, InputOf, Verbs } from '../verbs/define.ts';
+import type { AttemptsOwner } from './attempts.ts';
+import type { Call } from './call.ts';
+import type { CallFailure } from './failures.ts';
+import type { Judge } from './judge.ts';
+
+/**
+ * What the application has found out about a call that may have run.
+ *
+ * - `applied`: it ran. The call resolves with `output`, which is what its handler would have
+ *   returned; an output schema is applied to it.
+ * - `not-applied`: no copy of it ran, and none can run any more. It is sent again, whatever its
+ *   class.
+ * - `unknown`: that cannot be told. The call fails with the outcome `unknown`.
+ */
+export type Reconciled<Output = unknown> =
+  | ({ readonly result: 'applied' } & OutputField<Output>)
+  | { readonly result: 'not-applied' }
+  | { readonly result: 'unknown' };
+
+type OutputField<Output> = unknown extends Output
+  ? { readonly output: Output }
+  : undefined extends Output
+    ? { readonly output?: Output }
+    : { readonly output: Output };
+
+/** What the application is told of the call that it is asked about. */
+export interface ReconcileContext {
+  readonly verb: string;
+  /** The key that the call was made with, if it was. */
+  readonly key: string | undefined;
+  /** Every attempt so far, oldest first. */
+  readonly attempts: readonly AttemptRecord[];
+  /** Aborts when the answer is not wanted any more: at the deadline, when cancelled or closed. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Finds out what became of a call. It is given the call's input, as the application passed it, and
+ * may make calls itself, also with the same client. It has time until the call's deadline. What it
+ * throws counts as `unknown`. While the client closes, it is still asked and waited for, but the
+ * closing client makes no new calls for it.
+ */
+export type Reconcile<V extends AnyVerb = AnyVerb> = (
+  input: InputOf<V>,
+  context: ReconcileContext,
+) => Reconciled<HandlerOutputOf<V>> | PromiseLike<Reconciled<HandlerOutputOf<V>>>;
+
+/** Who is asked, by verb. */
+export type Reconcilers<V extends Verbs = Verbs> = {
+  readonly [Name in keyof V]?: Reconcile<V[Name]> | undefined;
+};
+
+/** Checks the option. */
+export const reconcilers: Check = (name, value) => {
+  ofType('object')(name, value);
+  for (const [verb, reconcile] of Object.entries(value as object)) {
+    if (reconcile !== undefined) ofType('function')(`${name}.${verb}`, reconcile);
+  }
+};
+
+/** Refuses names that are no verbs of the registry. */
+export function checkNames(given: Reconcilers | undefined, registry: Verbs): void {
+  for (const name of Object.keys(given ?? {})) {
+    if (Object.hasOwn(registry, name)) continue;
+    const nearest = suggestion(name, Object.keys(registry));
+    throw optionError(`Option "reconcile" names the unknown verb ${show(name)}${nearest}`);
+  }
+}
+
+/** What is kept of a call for the case that the application must be asked. */
+export interface Question {
+  readonly reconcile: Reconcile;
+  readonly input: unknown;
+  readonly key: string | undefined;
+  /** Set while the application looks for an answer. */
+  asked: AbortController | undefined;
+}
+
+/** The question about a call of this verb, if there is somebody to ask. */
+export function questionOf(
+  given: Reconcilers,
+  verb: string,
+  input: unknown,
+  key: string | undefined,
+): Question | undefined {
+  const reconcile = Object.hasOwn(given, verb) ? given[verb] : undefined;
+  return reconcile === undefined ? undefined : { reconcile, input, key, asked: undefined };
+}
+
+/** Asks the application what became of calls, and does what its answers decide. */
+export class Inquiry {
+  readonly #calls: AttemptsOwner;
+  readonly #judge: Judge;
+  #size = 0;
+
+  constructor(calls: AttemptsOwner, judge: Judge) {
+    this.#calls = calls;
+    this.#judge = judge;
+  }
+
+  /** How many calls are asked about. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Asks. The call fails as `failure` says if the application does not know either. */
+  ask(call: Call, question: Question, failure: CallFailure): void {
+    const asked = new AbortController();
+    question.asked = asked;
+    this.#size++;
+    const isWanted = (): boolean => question.asked === asked;
+    // Not in the midst of what goes on with the link: the application may do anything.
+    const turn = Promise.resolve();
+    const answer = turn.then(() =>
+      isWanted() ? answerTo(call, question, asked.signal) : noAnswer,
+    );
+    answer.then(
+      (reconciled) => {
+        if (isWanted()) this.#conclude(call, question, failure, reconciled);
+      },
+      (error: unknown) => {
+        if (!isWanted()) return;
+        const { details } = failure;
+        const cause = error === undefined ? details?.cause : error;
+        this.#fail(call, question, failure, `failed (${messageOf(error)})`, { ...details, cause });
+      },
+    );
+  }
+
+  /** The call has settled otherwise: the answer is not wanted any more. */
+  drop(question: Question): void {
+    const { asked } = question;
+    if (asked === undefined) return;
+    this.#answered(question);
+    // Not in the midst of settling: listeners may do anything.
+    queueMicrotask(() => asked.abort());
+  }
+
+  #answered(question: Question): void {
+    question.asked = undefined;
+    this.#size--;
+  }
+
+  #conclude(call: Call, question: Question, failure: CallFailure, answer: Reconciled): void {
+    switch (answer.result) {
+      case 'applied':
+        this.#answered(question);
+        this.#calls.settle(call);
+        call.resolve(answer.output);
+        return;
+      case 'not-applied':
+        this.#answered(question);
+        this.#onNotApplied(call, failure);
+        return;
+      case 'unknown':
+        this.#fail(call, question, failure, 'cannot tell', failure.details);
+    }
+  }
+
+  #onNotApplied(call: Call, { code, why, details, isLast = false }: CallFailure): void {
+    const decision = this.#judge.decideNotApplied(call, isLast);
+    if (decision.action !== 'send-again') {
+      this.#calls.fail(call, code, `${why}; ${decision.why}`, decision.outcome, details);
+      return;
+    }
+    const evidence = call.history?.at(-1)?.evidence ?? 'handed-over';
+    const attempt = call.attempts + 1;
+    this.#calls.onReplay({ verb: call.verb.name, attempt, evidence, why: decision.why });
+    this.#calls.sendAgain([call]);
+  }
+
+  #fail(
+    call: Call,
+    question: Question,
+    { code, why }: CallFailure,
+    what: string,
+    details: CallFailure['details'],
+  ): void {
+    this.#answered(question);
+    const whole = `${why}; the application was asked what became of it, and ${what}`;
+    this.#calls.fail(call, code, whole, 'unknown', details);
+  }
+}
+
+const noAnswer: Reconciled = { result: 'unknown' };
+
+/** What the application answers; rejects when it fails, and when that is no answer. */
+async function answerTo(
+  call: Call,
+  { reconcile, input, key }: Question,
+  signal: AbortSignal,
+): Promise<Reconciled> {
+  const attempts = [...(call.history ?? [])];
+  const answer: unknown = await reconcile(input, { verb: call.verb.name, key, attempts, signal });
+  const { result, output } = (answer ?? {}) as { readonly result?: unknown; output?: unknown };
+  // A promise for an output is waited for here, where the deadline bounds it.
+  if (result === 'applied') return { result, output: await output };
+  if (result === 'not-applied' || result === 'unknown') return { result };
+  const text = `The answer about "${call.verb.name}" must have the result "applied", "not-applied" or "unknown"`;
+  throw optionError(`${text}, got ${show(answer instanceof Object ? result : answer)}`);
+}
