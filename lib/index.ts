@@ -10,6 +10,7 @@ export type {
 } from './client/events.ts';
 export { type CallOptions, type ClientOptions, clientDefaults } from './client/options.ts';
 export type { Reconcile, ReconcileContext, Reconciled, Reconcilers } from './client/reconcile.ts';
+export { decodeCompletion, encodeCompletion } from './completions/codec.ts';
 export { type MemoryCompletionsOptions, memoryCompletions } from './completions/memory.ts';
 export type {
   BeginRequest,

@@ -10,6 +10,9 @@ export const readme: string = textOf('README.md');
 /** The page on tools over SSH. */
 export const sshPage: string = textOf('lib/media/SSH.md');
 
+/** The page on `once` and its stores. */
+export const oncePage: string = textOf('lib/completions/README.md');
+
 function textOf(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 }
@@ -42,7 +45,7 @@ export interface Snippet {
 
 /** Every TypeScript snippet of the documents, in order. */
 export function snippets(): Snippet[] {
-  return [readme, sshPage].flatMap((text) => {
+  return [readme, sshPage, oncePage].flatMap((text) => {
     return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => {
       const file = /^\/\/ ([a-z]+\.ts)\n/.exec(code)?.[1];
       if (file === undefined) throw new Error(`A snippet does not name its file:\n${code}`);

@@ -15,9 +15,11 @@ describe("README's snippets", function () {
   /** Those that need others, or a far end; see ssh.test.ts. */
   const together = ['verbs.ts', 'server.ts', 'client.ts', 'program.ts'];
   const remote = ['ssh.ts', 'openssh.ts', 'far.ts', 'near.ts'];
+  /** Those that need a database; see once-page.test.ts and readme.system.ts. */
+  const databases = ['sql.ts', 'fleet.ts'];
   const all = snippets();
   const isAlone = ({ file, code }: Snippet): boolean =>
-    promised({ code }) !== '' && !remote.includes(file);
+    promised({ code }) !== '' && ![...remote, ...databases].includes(file);
   const alone = all.filter(isAlone);
   let folder: ReaderFolder;
 
@@ -69,7 +71,7 @@ describe("README's snippets", function () {
   }
 
   it('are all run', () => {
-    const run = [...together, ...remote, ...alone.map(({ file }) => file)];
+    const run = [...together, ...remote, ...databases, ...alone.map(({ file }) => file)];
     expect(all.map(({ file }) => file)).to.have.members(run);
   });
 });

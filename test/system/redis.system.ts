@@ -5,6 +5,8 @@ import type { Completion } from '../../lib/index.ts';
 import { type CrashBench, crashContract } from '../completions/crash-contract.ts';
 import { requestFor } from '../completions/requests.ts';
 import { completionStoreContract } from '../completions/store-contract.ts';
+import { ReaderFolder } from '../readme/reader-folder.ts';
+import { promised, snippets } from '../readme/readme.ts';
 import { expectFailure } from '../support/failing.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { needPrograms } from '../support/programs.ts';
@@ -67,6 +69,21 @@ describe('with a Redis of its own', () => {
       expect(await client.ping()).to.equal('PONG');
     } finally {
       client.destroy();
+    }
+  });
+
+  it('serves a fleet, as the page on it shows', async () => {
+    const snippet = snippets().find(({ file }) => file === 'fleet.ts');
+    if (snippet === undefined) throw new Error('There is no fleet.ts');
+    const folder = new ReaderFolder([snippet]);
+    try {
+      folder.env['REDIS_URL'] = server.url;
+      const finished = await folder.run('fleet.ts');
+      const line = '700 cents paid by server 0\n';
+      expect(finished).to.deep.equal({ code: 0, output: line + line, errors: '' });
+      expect(promised(snippet)).to.equal(line);
+    } finally {
+      folder.remove();
     }
   });
 

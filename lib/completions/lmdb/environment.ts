@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { messageOf } from '../../errors.ts';
+import { open as openFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { codeOf, messageOf } from '../../errors.ts';
 import { loadPackage, storeError } from '../package.ts';
 import type { Database, Lmdb, RootDatabase } from './types.ts';
 
@@ -7,6 +9,29 @@ type Bytes = Database<Buffer, Buffer>;
 
 /** As a variable, for the package's declarations for `import` are in error. */
 const packageName: string = 'lmdb';
+
+/** What an LMDB file has near its beginning. */
+const magic = Buffer.from([0xde, 0xc0, 0xef, 0xbe]);
+
+/** The package ends the whole process when it is to open a file that is none of LMDB's. */
+async function refuseOthers(path: string): Promise<void> {
+  // As the package decides what is a file and what a folder.
+  const file = extname(path) === '' ? join(path, 'data.mdb') : path;
+  const head = Buffer.alloc(64);
+  let bytes = 0;
+  try {
+    const handle = await openFile(file, 'r');
+    try {
+      ({ bytesRead: bytes } = await handle.read(head, 0, head.length, 0));
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  if (bytes > 0 && !head.includes(magic)) throw new Error(`${file} is no LMDB file`);
+}
 
 /** The store's own tables in an LMDB environment. */
 export interface Tables {
@@ -56,6 +81,7 @@ export class Environment {
   ): Promise<Environment> {
     const { open } = await loadPackage<Lmdb>(packageName, importer);
     try {
+      await refuseOthers(path);
       // Without overlapping syncs a write resolves when it is on the disk, and not before.
       return new Environment(open({ path, overlappingSync: false, maxDbs: maxTables + 4 }));
     } catch (error) {
