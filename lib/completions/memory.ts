@@ -10,6 +10,17 @@ import {
   replyNotKept,
 } from './store.ts';
 
+/** A record for the memory of another process. */
+export interface PassedRecord {
+  readonly key: string;
+  readonly fingerprint: string;
+  readonly owner: string;
+  readonly ticket: number;
+  /** How long it must still be kept; missing when the call has not ended. */
+  readonly leftMs?: number;
+  readonly completion?: Completion;
+}
+
 interface Entry {
   readonly fingerprint: string;
   readonly owner: string;
@@ -17,6 +28,8 @@ interface Entry {
   expiresAt: number;
   completion: Completion | undefined;
   bytes: number;
+  /** Its process has ended, and nobody can tell what it did. */
+  isLost?: boolean;
 }
 
 /** Bounds of a {@link MemoryCompletionStore}. */
@@ -57,6 +70,7 @@ export class MemoryCompletionStore implements CompletionStore {
     const entry = this.#entries.get(key);
     if (entry !== undefined && entry.expiresAt > now) {
       if (entry.fingerprint !== fingerprint) return { state: 'mismatch' };
+      if (entry.isLost) return { state: 'lost' };
       if (entry.completion === undefined) return this.#beginAgain(entry, request);
       entry.expiresAt = Math.max(entry.expiresAt, now + keepMs);
       return { state: 'done', completion: entry.completion };
@@ -87,6 +101,37 @@ export class MemoryCompletionStore implements CompletionStore {
   abandon(request: BeginRequest): void {
     const entry = this.#madeBy(request);
     if (entry !== undefined) this.#remove(request.key, entry);
+  }
+
+  /** Everything, for the process that takes over. */
+  export(): PassedRecord[] {
+    const now = this.#clock.now();
+    const records: PassedRecord[] = [];
+    for (const [key, { fingerprint, owner, ticket, expiresAt, completion }] of this.#entries) {
+      const leftMs = expiresAt - now;
+      if (leftMs <= 0) continue;
+      const whole = { key, fingerprint, owner, ticket };
+      records.push(completion === undefined ? whole : { ...whole, leftMs, completion });
+    }
+    return records;
+  }
+
+  /**
+   * Takes what another process has exported, which has ended: what is unfinished of its own calls is
+   * lost. A record that is here already is the newer one.
+   */
+  adopt(records: readonly PassedRecord[]): void {
+    const now = this.#clock.now();
+    for (const { key, fingerprint, owner, ticket, leftMs, completion } of records) {
+      if (this.#entries.has(key)) continue;
+      const bytes =
+        entryBytes + key.length + fingerprint.length + (completion ? sizeOf(completion) : 0);
+      const expiresAt = leftMs === undefined ? Number.POSITIVE_INFINITY : now + leftMs;
+      const isLost = completion === undefined;
+      this.#entries.set(key, { fingerprint, owner, ticket, expiresAt, completion, bytes, isLost });
+      this.#bytes += bytes;
+      this.#sweepAt = Math.min(this.#sweepAt, expiresAt);
+    }
   }
 
   #beginAgain(entry: Entry, { owner, ticket, takesOver }: BeginRequest): Begun {

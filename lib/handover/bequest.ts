@@ -1,4 +1,5 @@
 import type { Channel, Listener } from '../media/medium.ts';
+import type { OwnStore } from '../server/own-store.ts';
 import type { Answer, Estate } from '../server/predecessor.ts';
 import { serve } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
@@ -74,10 +75,16 @@ export class Bequest {
 
   #handlers(): Parameters<typeof serve<typeof handOverVerbs>>[1] {
     const core = this.#core;
+    const records = core.ownStore;
+    const kept = (): OwnStore => {
+      if (records !== undefined) return records;
+      throw new Error('the records are not in this process');
+    };
     return {
       ready: () => {
         this.#ready.happened();
-        return [core.hello.server, ...(core.heir?.servers ?? [])];
+        const servers = [core.hello.server, ...(core.heir?.servers ?? [])];
+        return records === undefined ? { servers } : { servers, completions: records.id };
       },
       claim: (session) => this.#give(session) ?? null,
       answer: async ({ session, number }) => {
@@ -90,8 +97,15 @@ export class Bequest {
       rest: async () => {
         await this.#done.promise;
         const batch = this.#nextBatch();
-        if (batch.length === 0) this.#taken.happened();
+        if (batch.length === 0 && records === undefined) this.#taken.happened();
         return batch;
+      },
+      begin: (request) => kept().begin(request),
+      finish: ({ request, completion }) => kept().finish(request, completion),
+      abandon: (request) => kept().abandon(request),
+      takeRecords: () => {
+        this.#taken.happened();
+        return kept().memory.export();
       },
     };
   }

@@ -31,9 +31,9 @@ export function connectPredecessor(
   const { call } = client;
   return {
     ready: async () => {
-      const servers = await call.ready();
+      const farewell = await call.ready();
       onReady();
-      return servers;
+      return farewell;
     },
     claim: async (session) => (await call.claim(session)) ?? undefined,
     answer: async (session, number) => (await call.answer({ session, number })) ?? undefined,
@@ -41,6 +41,12 @@ export function connectPredecessor(
       call.cancel({ session, number }).catch(() => {});
     },
     rest: () => call.rest(),
+    records: {
+      begin: (request) => call.begin(request),
+      finish: (request, completion) => call.finish({ request, completion }),
+      abandon: (request) => call.abandon(request),
+      takeAll: () => call.takeRecords(),
+    },
     close: () => client.destroy(),
   };
 }

@@ -64,6 +64,8 @@ export async function handOver(
   }
   underWay.add(server);
   try {
+    // One at a time: this server may still be taking over from the one before it.
+    await core.heir?.over;
     const { listenings } = core;
     const successor = await spawnSuccessor({ command, listenings, cwd, env });
     const bequest = await Bequest.on(successor.channel, core);

@@ -1,4 +1,6 @@
-import type { Answer, Estate } from '../server/predecessor.ts';
+import type { PassedRecord } from '../completions/memory.ts';
+import type { BeginRequest, Begun, Completion } from '../completions/store.ts';
+import type { Answer, Estate, Farewell } from '../server/predecessor.ts';
 import { defineVerbs, mutate, read, type Verb } from '../verbs/define.ts';
 
 /** Which call of which session. */
@@ -9,11 +11,15 @@ export interface CallPlace {
 
 /** What a successor asks of its predecessor: the methods of {@link Predecessor}. */
 export type HandOverVerbs = {
-  readonly ready: Verb<'mutate', void, string[]>;
+  readonly ready: Verb<'mutate', void, Farewell>;
   readonly claim: Verb<'mutate', string, Estate | null>;
   readonly answer: Verb<'read', CallPlace, Answer | null>;
   readonly cancel: Verb<'mutate', CallPlace, void>;
   readonly rest: Verb<'mutate', void, Estate[]>;
+  readonly begin: Verb<'mutate', BeginRequest, Begun>;
+  readonly finish: Verb<'mutate', { request: BeginRequest; completion: Completion }, void>;
+  readonly abandon: Verb<'mutate', BeginRequest, void>;
+  readonly takeRecords: Verb<'mutate', void, readonly PassedRecord[]>;
 };
 
 /** As long as a timer can be: what is waited for ends with the connection. */
@@ -23,11 +29,15 @@ const forEver = { timeoutMs: 2 ** 31 - 1 };
 const atOnce = { timeoutMs: 5_000 };
 
 export const handOverVerbs: HandOverVerbs = defineVerbs({
-  ready: mutate<void, string[]>(atOnce),
+  ready: mutate<void, Farewell>(atOnce),
   claim: mutate<string, Estate | null>(atOnce),
   answer: read<CallPlace, Answer | null>(forEver),
   cancel: mutate<CallPlace, void>(atOnce),
   rest: mutate<void, Estate[]>(forEver),
+  begin: mutate<BeginRequest, Begun>(atOnce),
+  finish: mutate<{ request: BeginRequest; completion: Completion }, void>(atOnce),
+  abandon: mutate<BeginRequest, void>(atOnce),
+  takeRecords: mutate<void, readonly PassedRecord[]>(atOnce),
 });
 
 /** Sessions travel with all their answers. */

@@ -1,3 +1,4 @@
+import type { OwnStore } from './own-store.ts';
 import type { Estate, Predecessor } from './predecessor.ts';
 import type { Sessions } from './session.ts';
 
@@ -9,18 +10,34 @@ import type { Sessions } from './session.ts';
 export class Heir {
   readonly #predecessor: Predecessor;
   readonly #sessions: Sessions;
+  /** Where records of `once` calls are kept, if that is this server's memory. */
+  readonly #store: OwnStore | undefined;
+  /** The store may be another set of records now. */
+  readonly #onStoreMoved: () => void;
   readonly #claims = new Map<string, Promise<void>>();
   #servers: readonly string[] = [];
   #state: 'taking-over' | 'complete' | 'lost' = 'taking-over';
+  #isOver: () => void = () => {};
+  /** Nothing depends on the predecessor any more. */
+  readonly over: Promise<void> = new Promise((resolve) => {
+    this.#isOver = resolve;
+  });
   #letIn: () => void = () => {};
   /** Clients wait until it is known who was here before. */
   readonly #isReady = new Promise<void>((resolve) => {
     this.#letIn = resolve;
   });
 
-  constructor(predecessor: Predecessor, sessions: Sessions) {
+  constructor(
+    predecessor: Predecessor,
+    sessions: Sessions,
+    store: OwnStore | undefined,
+    onStoreMoved: () => void,
+  ) {
     this.#predecessor = predecessor;
     this.#sessions = sessions;
+    this.#store = store;
+    this.#onStoreMoved = onStoreMoved;
   }
 
   /** The servers for which verdicts of this one may speak. */
@@ -30,7 +47,10 @@ export class Heir {
 
   /** Tells the predecessor to let go; rejects when it does not. */
   async start(): Promise<void> {
-    this.#servers = await this.#predecessor.ready();
+    const { servers, completions } = await this.#predecessor.ready();
+    this.#servers = servers;
+    if (completions !== undefined) this.#store?.follow(this.#predecessor, completions);
+    this.#onStoreMoved();
     this.#letIn();
     void this.#takeRest();
   }
@@ -38,6 +58,7 @@ export class Heir {
   /** Nothing is wanted of the predecessor any more. */
   stop(): void {
     this.#predecessor.close();
+    this.#isOver();
   }
 
   /** Takes what is left when the predecessor is done. Never rejects. */
@@ -47,11 +68,15 @@ export class Heir {
         for (const estate of rest) this.#adopt(estate);
         rest = await this.#predecessor.rest();
       }
-      if (this.#state === 'taking-over') this.#state = 'complete';
+      await this.#store?.takeAll();
+      this.#state = 'complete';
     } catch {
       this.#state = 'lost';
+      this.#store?.forget();
+      this.#onStoreMoved();
     }
     this.#predecessor.close();
+    this.#isOver();
   }
 
   /**

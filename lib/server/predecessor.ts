@@ -1,3 +1,5 @@
+import type { PassedRecord } from '../completions/memory.ts';
+import type { BeginRequest, Begun, Completion } from '../completions/store.ts';
 import type { Listener } from '../media/medium.ts';
 
 /** An answer that a call got: a frame as the client takes it. */
@@ -28,13 +30,18 @@ export interface Estate {
   readonly running: readonly number[];
 }
 
+/** What a predecessor says when its successor listens. */
+export interface Farewell {
+  /** The servers whose sessions it has, its own id first. */
+  readonly servers: readonly string[];
+  /** Names its records of `once` calls, if it keeps them in its memory. */
+  readonly completions?: string;
+}
+
 /** The server whose sockets this process got, and which may still be at work. */
 export interface Predecessor {
-  /**
-   * This server listens: the predecessor stops to. Gives the ids of the servers whose sessions it
-   * has, its own first.
-   */
-  ready(): Promise<readonly string[]>;
+  /** This server listens: the predecessor stops to. */
+  ready(): Promise<Farewell>;
   /**
    * Takes a session over. The predecessor first closes the client's link there, and reads nothing
    * more from it. Undefined: it knows nothing of the session.
@@ -46,6 +53,14 @@ export interface Predecessor {
   cancel(session: string, number: number): void;
   /** Sessions that nobody claimed, when all is done there; empty when these were the last. */
   rest(): Promise<readonly Estate[]>;
+  /** Its records of `once` calls, if it keeps them in its memory. */
+  readonly records: {
+    begin(request: BeginRequest): Promise<Begun>;
+    finish(request: BeginRequest, completion: Completion): Promise<void>;
+    abandon(request: BeginRequest): Promise<void>;
+    /** All of them, when all is done there. */
+    takeAll(): Promise<readonly PassedRecord[]>;
+  };
   /** Nothing is wanted of it any more. */
   close(): void;
 }

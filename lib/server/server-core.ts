@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { MemoryCompletionStore } from '../completions/memory.ts';
 import { HoldfastError, type Outcome } from '../errors.ts';
 import type { Channel, Listener, Listening, Peer } from '../media/medium.ts';
 import { encodeServerHello } from '../protocols/holdfast/hello.ts';
@@ -18,6 +17,7 @@ import type { ServerLinkOwner } from './link-owner.ts';
 import { Notices } from './notices.ts';
 import { OnceRunner } from './once-runner.ts';
 import type { ResolvedServerOptions } from './options.ts';
+import { OwnStore } from './own-store.ts';
 import { type Answer, type Estate, predecessorOf } from './predecessor.ts';
 import { RecordBudget } from './records.ts';
 import { ServerLink } from './server-link.ts';
@@ -56,7 +56,10 @@ export class ServerCore implements ServerLinkOwner {
   readonly options: ResolvedServerOptions;
   readonly sessions: Sessions;
   heir: Heir | undefined;
-  readonly hello: ServerHello;
+  #hello: ServerHello;
+  /** Where records of `once` calls are kept when no store was given. */
+  readonly ownStore: OwnStore | undefined;
+  readonly #completionsId: () => string;
   /** Resolves when nothing listens any more and every connection is closed. */
   readonly closed: Promise<void>;
   readonly links: Set<ServerLink> = new Set();
@@ -97,19 +100,22 @@ export class ServerCore implements ServerLinkOwner {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    const store =
-      options.completions ??
-      new MemoryCompletionStore(clock, { maxRecords, maxBytes: options.maxOnceBytes });
+    if (options.completions === undefined) {
+      this.ownStore = new OwnStore(clock, { maxRecords, maxBytes: options.maxOnceBytes });
+    }
+    const store = options.completions ?? (this.ownStore as OwnStore);
+    this.#completionsId = () => completionsIdOf(served, store);
     const verbs = tableOf(Object.fromEntries(served.map(({ name, verb }) => [name, verb])));
-    const completions = completionsIdOf(served, store);
-    this.hello = { server: randomUUID(), maxFrameBytes, maxCalls, verbs, completions };
+    const completions = this.#completionsId();
+    const server = randomUUID();
+    this.#hello = { server, maxFrameBytes, maxCalls, verbs, completions };
     // A table that does not fit is found now and not by the first client that asks for much.
-    encodeServerHello({ ...this.hello, verdicts: new Array(maxResumed).fill('forgotten') });
+    encodeServerHello({ ...this.#hello, verdicts: new Array(maxResumed).fill('forgotten') });
     const answers = new Answers(listener);
     this.#once = new OnceRunner(
       {
         store,
-        owner: this.hello.server,
+        owner: server,
         clock,
         wheel: this.#wheel,
         timeoutMs: options.storeTimeoutMs,
@@ -129,7 +135,8 @@ export class ServerCore implements ServerLinkOwner {
     const predecessor = predecessorOf(listeners);
     if (predecessor !== undefined) {
       this.#context.hasPredecessor = true;
-      this.heir = new Heir(predecessor, this.sessions);
+      const { sessions, ownStore } = this;
+      this.heir = new Heir(predecessor, sessions, ownStore, () => this.#onStoreMoved());
     }
     try {
       for (const listener of listeners) {
@@ -200,6 +207,11 @@ export class ServerCore implements ServerLinkOwner {
     return this.#listenings;
   }
 
+  /** What the server says of itself. */
+  get hello(): ServerHello {
+    return this.#hello;
+  }
+
   /** True from the beginning of a drain, and when closed. */
   get isEnding(): boolean {
     return this.#isClosed || this.#drained !== undefined;
@@ -236,6 +248,14 @@ export class ServerCore implements ServerLinkOwner {
   onClosed(link: ServerLink): void {
     this.links.delete(link);
     this.#settle();
+  }
+
+  /** The records of `once` calls are another set now; clients learn it by coming again. */
+  #onStoreMoved(): void {
+    const completions = this.#completionsId();
+    if (completions === this.#hello.completions) return;
+    this.#hello = { ...this.#hello, completions };
+    for (const link of this.links) if (link.session !== undefined) link.destroy();
   }
 
   #onChannel(channel: Channel): void {
