@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -53,12 +54,13 @@ listen test
 
   /** Starts to listen; again after {@link kill}. */
   async start(): Promise<void> {
-    const args = ['-W', '-db', '-f', join(this.#folder, 'haproxy.cfg')];
+    const args = ['-W', '-db', '-S', this.#control, '-f', join(this.#folder, 'haproxy.cfg')];
     const child = spawn(find('haproxy') ?? 'haproxy', args, {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;
     await loaded(child);
+    await this.#ready();
   }
 
   /** A new process takes over; the old one finishes what it has. */
@@ -68,6 +70,7 @@ listen test
     const again = loaded(child);
     child.kill('SIGUSR2');
     await again;
+    await this.#ready();
   }
 
   /** The processes that hold connections: after a reload the old ones too, until they are done. */
@@ -89,6 +92,30 @@ listen test
     await rm(this.#folder, { recursive: true });
   }
 
+  get #control(): string {
+    return join(this.#folder, 'control');
+  }
+
+  /** Resolves when it answers questions: a signal that comes earlier is lost. */
+  async #ready(): Promise<void> {
+    for (let tries = 0; tries < 1_000; tries++) {
+      if (await this.#answers()) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error('HAProxy does not answer');
+  }
+
+  async #answers(): Promise<boolean> {
+    const socket = net.connect({ path: this.#control });
+    socket.write('show proc\n');
+    const hasAnswered = await Promise.race([
+      once(socket, 'data').then(() => true),
+      once(socket, 'close').then(() => false),
+    ]).catch(() => false);
+    socket.destroy();
+    return hasAnswered;
+  }
+
   async #end(name: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -98,7 +125,7 @@ listen test
   }
 }
 
-/** Resolves when it says that it runs; a signal that comes earlier is lost. */
+/** Resolves when it says that it, or its successor, runs. */
 function loaded(child: HaproxyChild): Promise<void> {
   return new Promise((resolve, reject) => {
     let said = '';
