@@ -36,6 +36,11 @@ export interface CallsOwner {
   onAllSettled(): void;
 }
 
+/** Most calls whose handlers are told that nobody waits for them any more. */
+const maxAbandoned = 1_000;
+
+const nothing: readonly number[] = [];
+
 /** The calls of one client, from the application's invocation until each settles, exactly once. */
 export class Calls implements Deadlines, AttemptsOwner {
   readonly attempts: Attempts;
@@ -52,8 +57,9 @@ export class Calls implements Deadlines, AttemptsOwner {
   /** Calls that wait to hear their fate. */
   #doubtful = 0;
   #acknowledged = 0;
-  /** A call has settled whose answer the server keeps. */
-  #hasNews = false;
+  /** Calls that have settled since, and whose answers the server keeps. */
+  unacknowledged = 0;
+  readonly #abandoned: number[] = [];
 
   constructor(owner: CallsOwner, options: ResolvedClientOptions, protocol: Protocol) {
     this.#owner = owner;
@@ -164,11 +170,21 @@ export class Calls implements Deadlines, AttemptsOwner {
 
   /** The number below which the server need keep nothing; it moves when there is something to drop. */
   acknowledged(): number {
-    if (this.#hasNews) {
+    if (this.unacknowledged > 0) {
       this.#acknowledged = this.#table.lowestPending();
-      this.#hasNews = false;
+      this.unacknowledged = 0;
     }
     return this.#acknowledged;
+  }
+
+  /** Calls that were given up while in doubt since this was asked last: their handlers may run on. */
+  takeAbandoned(): readonly number[] {
+    if (this.#abandoned.length === 0) return nothing;
+    return this.#abandoned.splice(0);
+  }
+
+  #abandon(number: number): void {
+    if (this.#abandoned.length < maxAbandoned) this.#abandoned.push(number);
   }
 
   /** The call waits for its fate: it needs a link. */
@@ -266,8 +282,9 @@ export class Calls implements Deadlines, AttemptsOwner {
     const { extras, link } = call;
     call.isSettled = true;
     call.link = undefined;
+    if (call.isRecorded) this.unacknowledged++;
+    if (call.lostLink !== undefined && call.isRecorded) this.#abandon(call.number);
     this.resolveDoubt(call);
-    if (call.isRecorded) this.#hasNews = true;
     // An attempt on another link than the one that answered: nobody waits for it any more.
     link?.cancel(call.number);
     this.#wheel.remove(call);

@@ -17,6 +17,7 @@ import type { Call } from './call.ts';
 import { bothCauses } from './failures.ts';
 import type { LinkContext } from './link-owner.ts';
 import { ServerTable } from './verb-use.ts';
+import { Watermark } from './watermark.ts';
 
 /** A server that has more answers to its pings on the way does not read them. */
 const maxPongs = 1_000;
@@ -52,7 +53,7 @@ export class ClientLink implements ChannelUser, ClientSink {
   #calls = 0;
   /** The calls whose fate the hello asks for. */
   readonly asked: readonly Call[];
-  #acknowledged: number;
+  readonly #watermark: Watermark;
   #isUp = false;
   #isGone = false;
   #cause: Error | undefined;
@@ -96,12 +97,13 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
     const { session, owner } = context;
     this.asked = owner.inDoubt();
-    this.#acknowledged = owner.acknowledged();
+    this.#watermark = new Watermark(owner);
     this.#wire = context.protocol.clientWire(this, {
       session,
+      link: ordinal,
       maxFrameBytes,
       credentials,
-      acknowledged: this.#acknowledged,
+      acknowledged: this.#watermark.told,
       resume: this.asked.map(({ number }) => number),
     });
     channel.start(this);
@@ -166,6 +168,12 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.settled();
     if (this.#isGone) return;
     this.outbox.pushAll(this.#wire.cancel(number));
+    this.outbox.flush();
+  }
+
+  /** Nobody waits for these calls, which were sent on links that are gone. */
+  abandon(numbers: readonly number[]): void {
+    for (const number of numbers) this.outbox.pushAll(this.#wire.cancel(number));
     this.outbox.flush();
   }
 
@@ -333,7 +341,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       return;
     }
     const outbox = this.outbox;
-    this.#acknowledge();
+    this.#acknowledge(this.#watermark.due(now));
     while (this.inFlight < this.#maxCalls && outbox.backlogBytes < writeBytes) {
       const call = owner.nextCall(this);
       if (call === undefined) break;
@@ -349,12 +357,8 @@ export class ClientLink implements ChannelUser, ClientSink {
     outbox.flush();
   }
 
-  /** Tells the server which answers it need not keep any more, if there are new ones. */
-  #acknowledge(): void {
-    const acknowledged = this.#context.owner.acknowledged();
-    if (acknowledged === this.#acknowledged) return;
-    this.#acknowledged = acknowledged;
-    this.outbox.pushAll(this.#wire.acknowledge(acknowledged));
+  #acknowledge(number: number | undefined): void {
+    if (number !== undefined) this.outbox.pushAll(this.#wire.acknowledge(number));
   }
 
   #ping(now: number): void {
@@ -373,7 +377,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     }
     if (this.inFlight === 0 && !this.#isVerifying) {
       // The last word before the link is idle: the server need not keep anything for us.
-      this.#acknowledge();
+      this.#acknowledge(this.#watermark.last(this.#context.options.clock.now()));
       this.outbox.flush();
       return;
     }

@@ -15,6 +15,8 @@ export interface LinkOwner {
   inDoubt(): readonly Call[];
   /** All calls below this number are settled, as far as the server needs to know. */
   acknowledged(): number;
+  /** How many answers the server could drop since that was asked last. */
+  readonly unacknowledged: number;
   /** The next call, stamped for this link; undefined when none waits that it can carry. */
   nextCall(link: ClientLink): Call | undefined;
   /** The link may have room again: pump it soon. */

@@ -177,11 +177,16 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
       this.calls.attempts.onLost(other, fenced, true);
     }
     this.calls.attempts.onVerdicts(link, verdicts);
+    link.abandon(this.calls.takeAbandoned());
     this.#dialler.finish(link);
   }
 
   inDoubt(): readonly Call[] {
     return this.calls.inDoubt();
+  }
+
+  get unacknowledged(): number {
+    return this.calls.unacknowledged;
   }
 
   acknowledged(): number {

@@ -37,6 +37,8 @@ export interface CallWriter extends EncodedCall {
 export interface ClientHello {
   /** The client's identity at the server; a secret. */
   readonly session: Uint8Array;
+  /** Which of the client's connections this is, from 1: of two that come late the later counts. */
+  readonly link?: number;
   /** Largest frame that the client takes. */
   readonly maxFrameBytes: number;
   /** What the server's `authenticate` is given; a secret. */

@@ -1,6 +1,6 @@
 import type { OwnStore } from './own-store.ts';
 import type { Estate, Predecessor } from './predecessor.ts';
-import type { Sessions } from './session.ts';
+import type { Sessions } from './sessions.ts';
 
 /**
  * Takes the sessions over from the server before this one: each when its client asks what became of

@@ -5,7 +5,7 @@ import type { ServerHello } from '../protocols/protocol.ts';
 import type { Heir } from './heir.ts';
 import type { ResolvedServerOptions } from './options.ts';
 import type { ServerLink } from './server-link.ts';
-import type { Sessions } from './session.ts';
+import type { Sessions } from './sessions.ts';
 
 /** Who owns a link at the server. */
 export interface ServerLinkOwner {

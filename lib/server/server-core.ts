@@ -21,7 +21,8 @@ import { OwnStore } from './own-store.ts';
 import { type Answer, type Estate, predecessorOf } from './predecessor.ts';
 import { RecordBudget } from './records.ts';
 import { ServerLink } from './server-link.ts';
-import { type SessionContext, Sessions } from './session.ts';
+import type { SessionContext } from './session.ts';
+import { Sessions } from './sessions.ts';
 
 /** A call that a drain cut off. */
 export interface CutCall {

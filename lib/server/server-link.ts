@@ -15,6 +15,7 @@ import type { ServerLinkOwner } from './link-owner.ts';
 import { authenticated, type Principal } from './principal.ts';
 import type { RecordedFrame } from './records.ts';
 import type { Session } from './session.ts';
+import { objectionTo } from './sessions.ts';
 
 /** Replies leave at the latest when so many bytes are there, so that the client works meanwhile. */
 const earlyFlushBytes = 4 * 1024;
@@ -190,19 +191,16 @@ export class ServerLink implements ChannelUser, ServerSink {
   #welcome(client: ClientHello, principal: Principal | undefined): void {
     const { options, sessions, hello, heir } = this.#owner;
     const opened = sessions.open(nameOf(client.session), principal);
-    if (opened === undefined) {
-      const message = 'The session belongs to somebody else';
-      this.fault(new HoldfastError('ERR_HOLDFAST_UNAUTHENTICATED', message, { final: true }));
+    const { link = Number.MAX_SAFE_INTEGER } = client;
+    const objection = objectionTo(opened?.session, link);
+    if (opened === undefined || objection !== undefined) {
+      this.fault(objection as HoldfastError);
       return;
     }
     const { session, isNew } = opened;
-    if (session.isGivenAway) {
-      this.fault(new HoldfastError('ERR_HOLDFAST_DRAINING', 'Another server has the session now'));
-      return;
-    }
     this.session = session;
     // First the fence, then the verdicts: what an older link has not delivered is never executed.
-    session.join(this, this.#maxFrameBytes);
+    session.join(this, link, this.#maxFrameBytes);
     const { acknowledged = 0, resume = [] } = client;
     session.records.acknowledge(acknowledged);
     // This server knows nothing of the client's earlier calls, now or when it asks again.

@@ -4,7 +4,7 @@ import type { Verdict } from '../protocols/protocol.ts';
 import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Answer, Estate } from './predecessor.ts';
-import { type Principal, principalId } from './principal.ts';
+import type { Principal } from './principal.ts';
 import { frameOf, type RecordBudget, type RecordedFrame, Records, wholeFrame } from './records.ts';
 import type { ServerCall } from './server-call.ts';
 import type { ServerLink } from './server-link.ts';
@@ -60,6 +60,8 @@ export class Session {
   readonly #expiry: Alarm;
   #link: ServerLink | undefined;
   #maxFrameBytes = 0;
+  /** Which of the client's connections joined last. */
+  #ordinal = 0;
   /** Calls whose handlers run at the server before this one, by number. */
   readonly #afar = new Map<number, RemoteAnswer>();
   /** The server that takes over has the session: it gets the answers. */
@@ -81,6 +83,11 @@ export class Session {
     this.#expiry = new Alarm(context.wheel, () => this.end());
   }
 
+  /** False for a connection that comes late: a later one of the client has had the session. */
+  isNewest(ordinal: number): boolean {
+    return ordinal >= this.#ordinal;
+  }
+
   /** True when another server has the session: nobody may join it here. */
   get isGivenAway(): boolean {
     return this.#heir !== undefined;
@@ -95,10 +102,12 @@ export class Session {
    * A link takes the session over. The one that had it is closed first and nothing more is read from
    * it, so what it has not delivered by now is never executed.
    *
+   * @param ordinal which of the client's connections it is
    * @param maxFrameBytes largest frame that the client takes
    */
-  join(link: ServerLink, maxFrameBytes: number): void {
+  join(link: ServerLink, ordinal: number, maxFrameBytes: number): void {
     const older = this.#link;
+    this.#ordinal = ordinal;
     this.#link = link;
     this.#maxFrameBytes = maxFrameBytes;
     this.#grace.clear();
@@ -262,96 +271,5 @@ export class Session {
     this.#expiry.clear();
     this.records.clear();
     this.#onEnd(this);
-  }
-}
-
-/** All sessions of a server, by id. */
-export class Sessions {
-  readonly #context: SessionContext;
-  readonly #maxSessions: number;
-  readonly #byId = new Map<string, Session>();
-
-  constructor(context: SessionContext, maxSessions: number) {
-    this.#context = context;
-    this.#maxSessions = maxSessions;
-  }
-
-  get size(): number {
-    return this.#byId.size;
-  }
-
-  /**
-   * The session of a client, made when it comes for the first time; undefined when it belongs to
-   * another principal. `isNew` says that this server knows nothing of the client's earlier calls.
-   */
-  open(
-    id: string,
-    principal: Principal | undefined,
-  ): { readonly session: Session; readonly isNew: boolean } | undefined {
-    const known = this.#byId.get(id);
-    const owner = principalId(principal);
-    if (known !== undefined && known.owner !== owner) return undefined;
-    const session = known ?? this.#make(id, owner);
-    session.principal = principal;
-    return { session, isNew: known === undefined };
-  }
-
-  /** A session that exists. */
-  get(id: string): Session | undefined {
-    return this.#byId.get(id);
-  }
-
-  /** The ids of all sessions. */
-  ids(): Iterable<string> {
-    return this.#byId.keys();
-  }
-
-  /** Takes over what another server knows of a session; undefined when it is somebody else's here. */
-  adopt(estate: Estate): Session | undefined {
-    const known = this.#byId.get(estate.session);
-    if (known !== undefined && known.owner !== estate.owner) return undefined;
-    const session = known ?? this.#make(estate.session, estate.owner);
-    session.adopt(estate);
-    if (known === undefined) session.expireLater();
-    return session;
-  }
-
-  #make(id: string, owner: string): Session {
-    if (this.#byId.size >= this.#maxSessions) this.#endOldest();
-    const session = new Session(id, owner, this.#context, (ended) => {
-      // Handlers of a session that was forgotten may end when its client has come again: the new
-      // session, which has the same id, must stay, or what it runs would be run again.
-      if (this.#byId.get(id) === ended) this.#byId.delete(id);
-    });
-    this.#byId.set(id, session);
-    return session;
-  }
-
-  /** Calls whose handlers run, of all sessions. */
-  *running(): Iterable<ServerCall> {
-    for (const session of this.#byId.values()) yield* session.running.values();
-  }
-
-  get isIdle(): boolean {
-    for (const { running } of this.#byId.values()) if (running.size > 0) return false;
-    return true;
-  }
-
-  cancelAll(why: string): void {
-    for (const session of [...this.#byId.values()]) session.cancelAll(why);
-  }
-
-  /** The server is closed: nothing is kept. */
-  endAll(): void {
-    for (const session of [...this.#byId.values()]) session.end();
-  }
-
-  /** Makes room: the session that was made first and has no link is forgotten. */
-  #endOldest(): void {
-    for (const session of this.#byId.values()) {
-      if (session.isJoined) continue;
-      session.end();
-      return;
-    }
   }
 }

@@ -170,6 +170,18 @@ describe('A call in doubt, when the same server process answers', () => {
     expect(client.pending).to.equal(0);
   });
 
+  it('is cancelled at the server when it was given up before the client came back', async () => {
+    const cancel = new AbortController();
+    const call = failureOf(client.call.mutate('pay', { signal: cancel.signal }));
+    await one.begun(1);
+    await lost();
+    cancel.abort();
+    expect((await call).outcome).to.equal('unknown');
+    expect(one.aborted).to.deep.equal([]);
+    await client.call.read('back');
+    await one.until(() => one.aborted.includes('pay'));
+  });
+
   it('is cancelled at the server when it is given up on the link that it was resumed on', async () => {
     const cancel = new AbortController();
     const call = failureOf(client.call.mutate('pay', { signal: cancel.signal }));

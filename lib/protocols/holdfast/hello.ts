@@ -12,10 +12,11 @@ export const sessionBytes = 16;
 
 /** What a client sends first. */
 export function encodeClientHello(hello: ClientHello): Buffer {
-  const { session, maxFrameBytes, credentials, acknowledged = 0, resume = [] } = hello;
+  const { session, link, maxFrameBytes, credentials, acknowledged = 0, resume = [] } = hello;
   return greeting({
     session,
     maxFrameBytes,
+    ...(link === undefined ? {} : { link }),
     ...(credentials === undefined ? {} : { credentials }),
     ...(acknowledged === 0 ? {} : { acknowledged }),
     ...(resume.length === 0 ? {} : { resume: encodeNumbers(resume) }),
@@ -61,6 +62,7 @@ export function decodeClientHello(buffer: Buffer, start: number, end: number): C
   return {
     session,
     maxFrameBytes: count(fields, 'maxFrameBytes'),
+    ...(fields['link'] === undefined ? {} : { link: count(fields, 'link') }),
     credentials,
     ...(acknowledged === 0 ? {} : { acknowledged: acknowledged as number }),
     ...(resume === undefined ? {} : { resume: decodeNumbers('resume', bytesOf('resume', resume)) }),

@@ -337,6 +337,19 @@ describe('what a server must never do, by PROTOCOL.md section 12', () => {
     expect(executions.of('zombie')).to.equal(0);
   });
 
+  it('S12: leaves the session to the later connection when the hello of an earlier one comes late', async () => {
+    const url = await listen();
+    const session = Buffer.alloc(16, 13);
+    const later = await RawPeer.greeted(url, { session, link: 2 });
+    const late = await RawPeer.connect(url);
+    late.send(clientHello({ session, link: 1 }));
+    expect((await late.fault()).code).to.equal('ERR_HOLDFAST_PROTOCOL');
+    await roundTrip(later, 1);
+    const next = await RawPeer.greeted(url, { session, link: 3 });
+    await later.closed;
+    await roundTrip(next, 1);
+  });
+
   it('B1: ends the link at bytes that are not allowed', async () => {
     const peer = await RawPeer.greeted(await listen());
     peer.send(frame(FrameType.cancel, Buffer.alloc(5)), ping(1));

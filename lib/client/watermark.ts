@@ -1,0 +1,38 @@
+import type { LinkOwner } from './link-owner.ts';
+
+/** The server is told after so many calls, or so long after the last time. */
+const tellEach = 32;
+const tellAfterMs = 100;
+
+/** What a link's server was told that it need not keep: the answers of all calls below a number. */
+export class Watermark {
+  readonly #owner: LinkOwner;
+  #told: number;
+  #toldAt = 0;
+
+  constructor(owner: LinkOwner) {
+    this.#owner = owner;
+    this.#told = owner.acknowledged();
+  }
+
+  /** The number that was told last. */
+  get told(): number {
+    return this.#told;
+  }
+
+  /** The number to tell now, if it is time and there is a new one. */
+  due(now: number): number | undefined {
+    const { unacknowledged } = this.#owner;
+    const isDue = unacknowledged >= tellEach || now - this.#toldAt > tellAfterMs;
+    return isDue ? this.last(now) : undefined;
+  }
+
+  /** The number to tell before the link falls silent, if there is a new one. */
+  last(now: number): number | undefined {
+    this.#toldAt = now;
+    const number = this.#owner.acknowledged();
+    if (number === this.#told) return undefined;
+    this.#told = number;
+    return number;
+  }
+}
