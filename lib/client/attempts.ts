@@ -239,10 +239,11 @@ export class Attempts {
    * `once` calls outlive the session, wherever they are kept.
    */
   #evidenceOf(call: Call, lostLink: ClientLink, link: ClientLink, verdict: Verdict): Evidence {
-    if (verdict === 'never' && !link.speaksFor(lostLink.server)) return 'forgotten';
+    const isBlind = verdict === 'never' && !link.speaksFor(lostLink.server);
+    if (!isBlind && verdict !== 'forgotten') return verdict;
     const { completions } = call.mayHaveRun ? call : lostLink;
     const isKept = call.row.safety === 'once' && completions === link.completions;
-    return verdict === 'forgotten' && isKept ? 'handed-over' : verdict;
+    return isKept ? 'handed-over' : 'forgotten';
   }
 
   /** The answer comes on this link; the time of one attempt begins anew. */
