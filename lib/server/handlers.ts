@@ -12,7 +12,10 @@ import {
 import type { CallContext } from './server-call.ts';
 import { transactionalStoreOf } from './transactional.ts';
 
-/** One function for each verb of a registry. */
+/**
+ * One function for each verb of a registry. A `Uint8Array` of more than 4 KiB that a handler returns
+ * is not copied: it must not be changed afterwards, for it may be sent more than once.
+ */
 export type Handlers<V extends Verbs> = {
   readonly [Name in keyof V]: (
     input: HandlerInputOf<V[Name]>,

@@ -88,8 +88,7 @@ export class Records {
     this.#buffers[slot] = frame.buffer;
     this.#starts[slot] = frame.start;
     this.#ends[slot] = frame.end;
-    // A copy: the handler may go on using what it returned.
-    this.#bodies[slot] = frame.body === undefined ? undefined : Buffer.from(frame.body);
+    this.#bodies[slot] = frame.body === undefined ? undefined : lean(frame.body);
   }
 
   /** The call ran, at least in part, and there is no answer to keep. */
@@ -249,6 +248,11 @@ export class Records {
       this.#bodies[slot] = bodies[old];
     }
   }
+}
+
+/** The bytes without the memory around them, if that is much: a record must not hold on to it. */
+function lean(body: Uint8Array): Uint8Array {
+  return body.buffer.byteLength > 2 * body.byteLength ? Buffer.from(body) : body;
 }
 
 /** A frame in memory of its own. */
