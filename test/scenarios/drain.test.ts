@@ -207,6 +207,35 @@ describe('Promise 7: a server that drains loses nothing', () => {
     expect(executions.of('x')).to.equal(1);
   });
 
+  it('answers pings to the end, so that no heartbeat gives up a call that is finished', async () => {
+    const here = memory();
+    const executions = new Executions();
+    let release: (value: string) => void = () => {};
+    const handlers = {
+      ...executions.handlers(),
+      mutate: () =>
+        new Promise<string>((resolve) => {
+          release = resolve;
+        }),
+    };
+    const server = await serve(verbs, handlers, { listen: here });
+    const clock = new FakeClock({ turns: 'real' });
+    const client = connect(here, verbs, { clock, heartbeatMs: 50, heartbeatTimeoutMs: 50 });
+    const call = client.call.mutate('x');
+    await client.call.read('begun');
+    const drained = server.drain({ noticeMs: 0 });
+    // Many times what a heartbeat may take.
+    for (let step = 0; step < 40; step++) {
+      await clock.pass(25);
+      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+    }
+    expect(server.connections).to.equal(1);
+    release('finished');
+    expect(await call).to.equal('finished');
+    expect((await drained).cut).to.deep.equal([]);
+    await client.close();
+  });
+
   it('tells many clients one after the other, and draws the line for all in time', async () => {
     const clock = new FakeClock({ turns: 'real' });
     const here = memory();
