@@ -9,7 +9,7 @@ import {
   registryError,
   type Verbs,
 } from '../verbs/define.ts';
-import type { CallContext } from './server-call.ts';
+import type { CallContext } from './call-context.ts';
 import { transactionalStoreOf } from './transactional.ts';
 
 /**

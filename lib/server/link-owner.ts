@@ -4,11 +4,10 @@ import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { ServerHello } from '../protocols/protocol.ts';
 import type { Heir } from './heir.ts';
 import type { ResolvedServerOptions } from './options.ts';
-import type { ServerLink } from './server-link.ts';
 import type { Sessions } from './sessions.ts';
 
 /** Who owns a link at the server. */
-export interface ServerLinkOwner {
+export interface ServerLinkOwner<Link> {
   readonly options: ResolvedServerOptions;
   readonly sessions: Sessions;
   /** Takes the sessions of an earlier server over, if there was one. */
@@ -18,8 +17,8 @@ export interface ServerLinkOwner {
   /** How long a drain still lasts, or undefined when the server does not drain. */
   drainTimeLeftMs(): number | undefined;
   /** A call came; see {@link ArrivedCall}. */
-  onCall(link: ServerLink, call: ArrivedCall): void;
+  onCall(link: Link, call: ArrivedCall): void;
   /** The client broke the protocol, or a limit of ours. */
   onFault(peer: Peer, error: HoldfastError): void;
-  onClosed(link: ServerLink): void;
+  onClosed(link: Link): void;
 }

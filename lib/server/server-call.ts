@@ -1,31 +1,13 @@
 import type { Peer } from '../media/medium.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { Clock } from '../util/clock.ts';
+import type { CallContext } from './call-context.ts';
 import type { ServedVerb } from './handlers.ts';
 import { type Principal, principalId } from './principal.ts';
-import type { ServerLink } from './server-link.ts';
-import type { Session } from './session.ts';
-
-/** What a handler is told of the call that it serves. */
-export interface CallContext {
-  /** The verb's name. */
-  readonly verb: string;
-  /** Counts from 1; above 1 the client has sent the call before. */
-  readonly attempt: number;
-  /** What is left of the caller's deadline, in ms. */
-  readonly remainingMs: number;
-  /** Aborts when the caller gives up, the connection is lost for good, or the server closes. */
-  readonly signal: AbortSignal;
-  /** For `once`: the key under which the call is recorded; otherwise the caller's, if any. */
-  readonly key: string | undefined;
-  /** What the server's `authenticate` returned; undefined without it. */
-  readonly principal: Principal | undefined;
-  /** Where the call came from. */
-  readonly peer: Peer;
-}
+import type { RunningCall, Session, SessionLink } from './session.ts';
 
 /** One call at the server, while its handler runs. */
-export class ServerCall implements CallContext {
+export class ServerCall implements CallContext, RunningCall {
   readonly verb: string;
   readonly number: number;
   readonly attempt: number;
@@ -35,7 +17,7 @@ export class ServerCall implements CallContext {
   /** Bytes of the input, counted while the handler runs. */
   readonly inputBytes: number;
   /** The link on which it came last. */
-  link: ServerLink;
+  link: SessionLink;
   /** Where the answer goes: to the link that has the session then. */
   readonly session: Session;
   /** The answer is kept until the client has acknowledged it. */
@@ -49,7 +31,7 @@ export class ServerCall implements CallContext {
   #controller: AbortController | undefined;
 
   constructor(
-    link: ServerLink,
+    link: SessionLink,
     session: Session,
     { name, verb }: ServedVerb,
     arrived: ArrivedCall,

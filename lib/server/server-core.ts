@@ -53,7 +53,7 @@ export interface ServerListener extends AnswersListener {
 }
 
 /** The listeners, links and sessions of one server, and its end. */
-export class ServerCore implements ServerLinkOwner {
+export class ServerCore implements ServerLinkOwner<ServerLink> {
   readonly options: ResolvedServerOptions;
   readonly sessions: Sessions;
   heir: Heir | undefined;

@@ -39,7 +39,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   isLined = false;
   /** CALL frames that came. */
   #calls = 0;
-  readonly #owner: ServerLinkOwner;
+  readonly #owner: ServerLinkOwner<ServerLink>;
   readonly #channel: Channel;
   readonly #outbox: Outbox;
   readonly #wire: HoldfastServerWire;
@@ -59,7 +59,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   #isGone = false;
   readonly #flush = (): void => this.#onFlush();
 
-  constructor(channel: Channel, owner: ServerLinkOwner) {
+  constructor(channel: Channel, owner: ServerLinkOwner<ServerLink>) {
     const { clock, maxFrameBytes, handshakeTimeoutMs } = owner.options;
     this.peer = channel.peer;
     this.#owner = owner;

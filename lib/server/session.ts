@@ -1,13 +1,37 @@
 import { HoldfastError } from '../errors.ts';
+import type { Peer } from '../media/medium.ts';
 import type { ReplyWriter } from '../protocols/holdfast/reply-writer.ts';
-import type { Verdict } from '../protocols/protocol.ts';
+import type { UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Answer, Estate } from './predecessor.ts';
 import type { Principal } from './principal.ts';
 import { frameOf, type RecordBudget, type RecordedFrame, Records, wholeFrame } from './records.ts';
-import type { ServerCall } from './server-call.ts';
-import type { ServerLink } from './server-link.ts';
+
+/** A link, as far as its session uses it. */
+export interface SessionLink {
+  /** Where it comes from. */
+  readonly peer: Peer;
+  /** Sends a frame that answers a call. */
+  send(frame: RecordedFrame): void;
+  /** The server cannot tell whether it executed the call. */
+  unknown(number: number, fate: UnknownFate): void;
+  /** Ends now; nothing more is read from it. */
+  destroy(): void;
+}
+
+/** A call whose handler runs, as far as its session knows it. */
+export interface RunningCall {
+  readonly verb: string;
+  readonly number: number;
+  readonly peer: Peer;
+  /** The answer is kept until the client has acknowledged it. */
+  readonly isRecorded: boolean;
+  /** The link on which it came last. */
+  link: SessionLink;
+  /** Nobody waits any more: the handler's signal aborts and its answer is dropped. */
+  cancel(reason: Error): void;
+}
 
 /** The answer of a call that runs at another server. */
 export interface RemoteAnswer {
@@ -49,7 +73,7 @@ export class Session {
   /** As `authenticate` gave it for the link that joined last. */
   principal: Principal | undefined;
   /** Calls whose handlers run, by number. */
-  readonly running: Map<number, ServerCall> = new Map();
+  readonly running: Map<number, RunningCall> = new Map();
   readonly records: Records;
   /** Handlers that run, those of cancelled calls included, and the bytes of their inputs. */
   handlers = 0;
@@ -58,7 +82,7 @@ export class Session {
   readonly #onEnd: (session: Session) => void;
   readonly #grace: Alarm;
   readonly #expiry: Alarm;
-  #link: ServerLink | undefined;
+  #link: SessionLink | undefined;
   #maxFrameBytes = 0;
   /** Which of the client's connections joined last. */
   #ordinal = 0;
@@ -105,7 +129,7 @@ export class Session {
    * @param ordinal which of the client's connections it is
    * @param maxFrameBytes largest frame that the client takes
    */
-  join(link: ServerLink, ordinal: number, maxFrameBytes: number): void {
+  join(link: SessionLink, ordinal: number, maxFrameBytes: number): void {
     const older = this.#link;
     this.#ordinal = ordinal;
     this.#link = link;
@@ -119,7 +143,7 @@ export class Session {
    * A link is gone: handlers go on for a while, for the client may come back. An empty session is
    * kept too: only who remembers a client can say that it never asked for something.
    */
-  leave(link: ServerLink): void {
+  leave(link: SessionLink): void {
     if (this.#link !== link) return;
     this.#link = undefined;
     const now = this.#context.clock.now();
@@ -243,12 +267,12 @@ export class Session {
   }
 
   /** The link that answers go to, if there is one. */
-  get link(): ServerLink | undefined {
+  get link(): SessionLink | undefined {
     return this.#link;
   }
 
   /** A handler is done, or nobody waits for it any more. */
-  finished(call: ServerCall): void {
+  finished(call: RunningCall): void {
     if (this.running.get(call.number) === call) this.running.delete(call.number);
     if (this.#context.isEnding && this.running.size === 0) this.#context.onIdle();
   }

@@ -1,8 +1,7 @@
 import { HoldfastError } from '../errors.ts';
 import type { Estate } from './predecessor.ts';
 import { type Principal, principalId } from './principal.ts';
-import type { ServerCall } from './server-call.ts';
-import { Session, type SessionContext } from './session.ts';
+import { type RunningCall, Session, type SessionContext } from './session.ts';
 
 /** Why a link must not have the session, if it must not. */
 export function objectionTo(
@@ -84,7 +83,7 @@ export class Sessions {
   }
 
   /** Calls whose handlers run, of all sessions. */
-  *running(): Iterable<ServerCall> {
+  *running(): Iterable<RunningCall> {
     for (const session of this.#byId.values()) yield* session.running.values();
   }
 

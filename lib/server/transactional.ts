@@ -1,5 +1,5 @@
 import type { TransactionalStore } from '../completions/store.ts';
-import type { CallContext } from './server-call.ts';
+import type { CallContext } from './call-context.ts';
 
 /** What a handler is told that runs in a transaction. */
 export interface TransactionContext<Transaction> extends CallContext {

@@ -1,0 +1,20 @@
+import type { Peer } from '../media/medium.ts';
+import type { Principal } from './principal.ts';
+
+/** What a handler is told of the call that it serves. */
+export interface CallContext {
+  /** The verb's name. */
+  readonly verb: string;
+  /** Counts from 1; above 1 the client has sent the call before. */
+  readonly attempt: number;
+  /** What is left of the caller's deadline, in ms. */
+  readonly remainingMs: number;
+  /** Aborts when the caller gives up, the connection is lost for good, or the server closes. */
+  readonly signal: AbortSignal;
+  /** For `once`: the key under which the call is recorded; otherwise the caller's, if any. */
+  readonly key: string | undefined;
+  /** What the server's `authenticate` returned; undefined without it. */
+  readonly principal: Principal | undefined;
+  /** Where the call came from. */
+  readonly peer: Peer;
+}
