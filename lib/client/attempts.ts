@@ -189,7 +189,9 @@ export class Attempts {
   /** A new link is up and the server has said what became of the calls that were asked for. */
   onVerdicts(link: ClientLink, verdicts: readonly Verdict[]): void {
     const again: Call[] = [];
-    for (const [index, call] of link.asked.entries()) {
+    for (const [index, number] of link.asked.entries()) {
+      const call = this.#calls.find(number);
+      if (call === undefined) continue;
       if (this.#onVerdict(call, link, verdicts[index] ?? 'forgotten')) again.push(call);
     }
     // Of what was lost since the hello, or was too much for it, a server that can tell is asked now.
@@ -207,7 +209,7 @@ export class Attempts {
     for (let at = 0; at < asked.length; at += maxResumed) {
       const some = asked.slice(at, at + maxResumed);
       for (const call of some) call.askedOn = link;
-      link.ask(some);
+      link.ask(some.map(({ number }) => number));
     }
   }
 
@@ -249,6 +251,7 @@ export class Attempts {
   /** The answer comes on this link; the time of one attempt begins anew. */
   #attach(call: Call, link: ClientLink): void {
     const { extras } = call;
+    call.link = link;
     link.attach(call);
     extras?.attemptAlarm?.set(this.#options.clock.now() + extras.attemptTimeoutMs);
   }

@@ -19,9 +19,10 @@ import {
   inWords,
   limitError,
 } from './failures.ts';
+import { Inquiry } from './inquiry.ts';
 import { Judge } from './judge.ts';
 import type { CallOptions, ResolvedClientOptions } from './options.ts';
-import { Inquiry, type Question, questionOf } from './reconcile.ts';
+import { type Question, questionOf } from './reconcile.ts';
 import type { Decision } from './replay.ts';
 import type { VerbUse } from './verb-use.ts';
 
@@ -164,8 +165,9 @@ export class Calls implements Deadlines, AttemptsOwner {
   }
 
   /** Calls that wait to hear their fate, as many as one hello can ask for: the oldest first. */
-  inDoubt(): readonly Call[] {
-    return this.doubtful().slice(0, maxResumed);
+  inDoubt(): readonly number[] {
+    const some = this.doubtful().slice(0, maxResumed);
+    return some.map(({ number }) => number);
   }
 
   /** The number below which the server need keep nothing; it moves when there is something to drop. */

@@ -13,9 +13,8 @@ import type {
   Verdict,
 } from '../protocols/protocol.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
-import type { Call } from './call.ts';
-import { bothCauses } from './failures.ts';
-import type { LinkContext } from './link-owner.ts';
+import { bothCauses } from './both-causes.ts';
+import type { LinkContext, LinkedCall } from './link-owner.ts';
 import { ServerTable } from './verb-use.ts';
 import { Watermark } from './watermark.ts';
 
@@ -52,14 +51,14 @@ export class ClientLink implements ChannelUser, ClientSink {
   /** CALL frames that were sent. */
   #calls = 0;
   /** The calls whose fate the hello asks for. */
-  readonly asked: readonly Call[];
+  readonly asked: readonly number[];
   readonly #watermark: Watermark;
   #isUp = false;
   #isGone = false;
   #cause: Error | undefined;
   readonly #channel: Channel;
   readonly #wire: ClientWire;
-  readonly #context: LinkContext;
+  readonly #context: LinkContext<ClientLink>;
   readonly #probe: Probe;
   readonly #alarm: Alarm;
   #maxCalls = 0;
@@ -79,7 +78,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     medium: Medium,
     ordinal: number,
     credentials: unknown,
-    context: LinkContext,
+    context: LinkContext<ClientLink>,
   ) {
     const { clock, maxFrameBytes } = context.options;
     this.medium = medium;
@@ -104,7 +103,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       maxFrameBytes,
       credentials,
       acknowledged: this.#watermark.told,
-      resume: this.asked.map(({ number }) => number),
+      resume: this.asked,
     });
     channel.start(this);
     this.outbox.pushAll(this.#wire.greeting);
@@ -122,9 +121,9 @@ export class ClientLink implements ChannelUser, ClientSink {
   }
 
   /** Asks what became of calls that were sent on links which are gone. */
-  ask(calls: readonly Call[]): void {
+  ask(numbers: readonly number[]): void {
     if (this.#isGone) return;
-    this.outbox.pushAll(this.#wire.ask(calls.map(({ number }) => number)));
+    this.outbox.pushAll(this.#wire.ask(numbers));
     this.outbox.flush();
   }
 
@@ -153,8 +152,7 @@ export class ClientLink implements ChannelUser, ClientSink {
   }
 
   /** The server runs this call of an earlier link, or has its answer: it comes on this one. */
-  attach(call: Call): void {
-    call.link = this;
+  attach(call: LinkedCall): void {
     call.place = 0;
     call.sentFrom = 0;
     call.sentTo = 0;

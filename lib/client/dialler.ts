@@ -17,7 +17,7 @@ export interface DiallerOwner {
  */
 export class Dialler {
   readonly #endpoints: Endpoints;
-  readonly #context: LinkContext;
+  readonly #context: LinkContext<ClientLink>;
   readonly #owner: DiallerOwner;
   readonly #alarm: Alarm;
   #linkCount = 0;
@@ -25,7 +25,7 @@ export class Dialler {
   #dial: AbortController | undefined;
   #opening: ClientLink | undefined;
 
-  constructor(endpoints: Endpoints, context: LinkContext, owner: DiallerOwner) {
+  constructor(endpoints: Endpoints, context: LinkContext<ClientLink>, owner: DiallerOwner) {
     this.#endpoints = endpoints;
     this.#context = context;
     this.#owner = owner;

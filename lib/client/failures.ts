@@ -80,11 +80,3 @@ export function atVerb(error: unknown, verb: string): HoldfastError {
 export function inWords(cause: Error | undefined): string {
   return cause === undefined ? 'the connection ended' : messageOf(cause);
 }
-
-/** Why we ended a link, and what its medium has to say to that, e.g. a program's stderr. */
-export function bothCauses(own: Error | undefined, medium: Error | undefined): Error | undefined {
-  if (medium === undefined || !isHoldfastError(own)) return own ?? medium;
-  const { code, message, final, retryAfterMs } = own;
-  const both = `${message}; ${messageOf(medium)}`;
-  return new HoldfastError(code, both, { final, retryAfterMs, cause: own.cause ?? medium });
-}

@@ -34,7 +34,7 @@ export interface LinksListener {
  * that were left. It dials when somebody waits, waits longer from failure to failure, and moves on
  * from a link that dies, or whose server drains: from that only when there is another.
  */
-export class Links implements LinkOwner, CallsOwner, DiallerOwner {
+export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   readonly calls: Calls;
   readonly #options: ResolvedClientOptions;
   readonly #listener: LinksListener;
@@ -181,7 +181,7 @@ export class Links implements LinkOwner, CallsOwner, DiallerOwner {
     this.#dialler.finish(link);
   }
 
-  inDoubt(): readonly Call[] {
+  inDoubt(): readonly number[] {
     return this.calls.inDoubt();
   }
 

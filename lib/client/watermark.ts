@@ -1,4 +1,10 @@
-import type { LinkOwner } from './link-owner.ts';
+/** Who knows what the server need not keep. */
+export interface Acknowledging {
+  /** All calls below this number are settled, as far as the server needs to know. */
+  acknowledged(): number;
+  /** How many answers the server could drop since that was asked last. */
+  readonly unacknowledged: number;
+}
 
 /** The server is told after so many calls, or so long after the last time. */
 const tellEach = 32;
@@ -6,11 +12,11 @@ const tellAfterMs = 100;
 
 /** What a link's server was told that it need not keep: the answers of all calls below a number. */
 export class Watermark {
-  readonly #owner: LinkOwner;
+  readonly #owner: Acknowledging;
   #told: number;
   #toldAt = 0;
 
-  constructor(owner: LinkOwner) {
+  constructor(owner: Acknowledging) {
     this.#owner = owner;
     this.#told = owner.acknowledged();
   }
