@@ -9,6 +9,9 @@ import { handOverFrameBytes, handOverVerbs } from './verbs.ts';
 /** About so many bytes of answers go into one message. */
 const batchBytes = 4 * 1024 * 1024;
 
+/** So many servers back nobody asks: the calls that came to them have settled long ago. */
+const maxServers = 16;
+
 /** How long the successor may take to hear the last word. */
 const lastWordMs = 2_000;
 
@@ -83,7 +86,7 @@ export class Bequest {
     return {
       ready: () => {
         this.#ready.happened();
-        const servers = [core.hello.server, ...(core.heir?.servers ?? [])];
+        const servers = [core.hello.server, ...(core.heir?.servers ?? [])].slice(0, maxServers);
         return records === undefined ? { servers } : { servers, completions: records.id };
       },
       claim: (session) => this.#give(session) ?? null,
