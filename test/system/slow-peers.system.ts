@@ -19,8 +19,8 @@ import { sshMedium } from '../support/ssh-scene.ts';
 import { Sshd } from '../support/sshd.ts';
 import { verbs } from '../support/verbs.ts';
 
-const heartbeatMs = 300;
-const heartbeatTimeoutMs = 600;
+const heartbeatMs = 200;
+const heartbeatTimeoutMs = 500;
 
 /** For a busy machine. */
 const marginMs = 1_000;
@@ -190,7 +190,7 @@ describe('A peer that is half closed, stopped or slow', () => {
       let losses = 0;
       client.on('state', () => losses++);
       middleman.last.slow(6_000);
-      const name = 'x'.repeat(8_000_000);
+      const name = 'x'.repeat(6_000_000);
       expect(await client.call.mutate(name)).to.equal(`done ${name}`);
       expect(losses).to.equal(0);
       expect(handlers.executions.of(name)).to.equal(1);

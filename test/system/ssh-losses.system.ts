@@ -15,8 +15,8 @@ import { Executions, verbs } from '../support/verbs.ts';
 const classes = ['read', 'once', 'mutate'] as const;
 
 const options = {
-  heartbeatMs: 400,
-  heartbeatTimeoutMs: 600,
+  heartbeatMs: 200,
+  heartbeatTimeoutMs: 500,
   // A call that must not be repeated asks first whether anybody is there.
   verifyAfterMs: 0,
   reconnectBaseMs: 5,
@@ -171,6 +171,9 @@ describe('An SSH connection that is lost', () => {
           expect(await client.call.mutate('after')).to.equal('done after');
           expect(handlers.executions.of('after')).to.equal(1);
         });
+
+        // Of the others the client is told sooner than a handler can reply.
+        if (!loss.endsWith('is stopped')) continue;
 
         it(`costs no call that ended meanwhile: its result is delivered when ${loss}`, async () => {
           const calls = classes.map((safety) =>
