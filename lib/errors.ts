@@ -78,6 +78,8 @@ export interface RemoteFailure {
   readonly code: string;
   readonly message: string;
   readonly data?: unknown;
+  /** Its handler says that it will pass: the call may be made again if its verb may be repeated. */
+  readonly transient?: boolean;
 }
 
 /** Fields of a {@link HoldfastError} beside its code and message. */

@@ -57,6 +57,7 @@ export type { DrainOptions, DrainReport, Server, ServerEvents } from './server/s
 export type { CutCall } from './server/server-core.ts';
 export { type DrainOnSignalsOptions, drainOnSignals } from './server/signals.ts';
 export { type TransactionContext, transactional } from './server/transactional.ts';
+export { transient } from './server/transient.ts';
 export type { Clock, Timer } from './util/clock.ts';
 export {
   defineVerbs,

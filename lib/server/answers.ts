@@ -6,6 +6,7 @@ import {
 } from '../protocols/holdfast/answer-frames.ts';
 import type { Refusal } from '../protocols/protocol.ts';
 import type { ServerCall } from './server-call.ts';
+import { isTransient } from './transient.ts';
 
 /** Who hears of handlers that failed; their stacks do not cross the wire. */
 export interface AnswersListener {
@@ -119,7 +120,8 @@ function failureOf(error: unknown): RemoteFailure {
   const code = codeOf(error) || 'ERROR';
   const message = messageOf(error);
   const data = dataOf(error);
-  return data === undefined ? { code, message } : { code, message, data };
+  const failure = data === undefined ? { code, message } : { code, message, data };
+  return isTransient(error) ? { ...failure, transient: true } : failure;
 }
 
 function dataOf(error: unknown): unknown {

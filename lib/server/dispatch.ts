@@ -12,6 +12,7 @@ import type { ResolvedServerOptions } from './options.ts';
 import { ServerCall } from './server-call.ts';
 import type { ServerLink } from './server-link.ts';
 import type { Session } from './session.ts';
+import { transient } from './transient.ts';
 
 /** From a call that arrived to its answer: admission, the input, the handler. */
 export class Dispatch {
@@ -180,7 +181,8 @@ async function checkedOutput(
   const result = await schema['~standard'].validate(output);
   if (result.issues === undefined) return output;
   const message = `The reply does not satisfy the output schema: ${describeIssues(result.issues)}`;
-  throw new HoldfastError('ERR_HOLDFAST_OUTPUT', message, { outcome: 'executed' });
+  // As the client would take it, had the reply reached it.
+  throw transient(new HoldfastError('ERR_HOLDFAST_OUTPUT', message, { outcome: 'executed' }));
 }
 
 function duplicate(number: number): HoldfastError {

@@ -9,17 +9,18 @@ const maxTextLength = 8 * 1024;
 /** An ERROR frame that fits into what the client takes: texts are cut, data is left out. */
 export function encodeFailure(
   number: number,
-  { code, message, data }: RemoteFailure,
+  { code, message, data, transient }: RemoteFailure,
   maxFrameBytes: number,
 ): Buffer {
   const texts = [clip(code, maxFrameBytes), clip(message, maxFrameBytes)];
+  const more = transient === true ? [true] : [];
   try {
-    const frame = numbered(FrameType.error, number, [...texts, data ?? null]);
+    const frame = numbered(FrameType.error, number, [...texts, data ?? null, ...more]);
     if (frame.length <= maxFrameBytes) return frame;
   } catch {
     // The data cannot be encoded: what happened is worth more than the data.
   }
-  return numbered(FrameType.error, number, [...texts, null]);
+  return numbered(FrameType.error, number, [...texts, null, ...more]);
 }
 
 /** A REFUSED frame that fits into what the client takes. */

@@ -99,10 +99,11 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
     switch (type) {
       case FrameType.error: {
         if (end - start < 7) throw truncated('ERROR');
-        const [code, message, data] = fields(buffer, start + 6, end);
+        const [code, message, data, transient] = fields(buffer, start + 6, end);
         const failure = { code, message };
         const carried = data === undefined || data === null ? failure : { ...failure, data };
-        this.#sink.onRemoteError(readNumber(buffer, start), carried);
+        const marked = transient === true ? { ...carried, transient } : carried;
+        this.#sink.onRemoteError(readNumber(buffer, start), marked);
         return;
       }
       case FrameType.refused: {

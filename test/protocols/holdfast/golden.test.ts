@@ -63,6 +63,7 @@ function reply(number: number, value: unknown): Golden {
 }
 
 const remote = { code: 'ENOENT', message: 'no such file', data: { path: 'a' } };
+const passing = { code: 'EBUSY', message: 'try later', transient: true };
 const busy = {
   code: 'ERR_HOLDFAST_REFUSED',
   message: 'busy',
@@ -122,6 +123,11 @@ const fromServer: readonly Golden[] = [
     name: 'ERROR 5',
     encode: () => encodeFailure(5, { code: 'ERROR', message: 'boom' }, 1_000_000),
     heard: ['error', 5, { code: 'ERROR', message: 'boom' }],
+  },
+  {
+    name: 'ERROR 9',
+    encode: () => encodeFailure(9, passing, 1_000_000),
+    heard: ['error', 9, passing],
   },
   {
     name: 'REFUSED 6',
