@@ -78,3 +78,4 @@ export {
 } from './verbs/define.ts';
 export { type ReplaySetting, replaySettings, type Safety, safeties } from './verbs/safety.ts';
 export type { StandardSchema } from './verbs/schema.ts';
+export type { PublishedTable, VerbRow } from './verbs/table.ts';

@@ -4,6 +4,7 @@ import type { Alarm, Due } from '../retry/timer-wheel.ts';
 import type { ReplaySetting } from '../verbs/safety.ts';
 import type { VerbRow } from '../verbs/table.ts';
 import type { ClientLink } from './client-link.ts';
+import type { CallOptions } from './options.ts';
 import type { Question } from './reconcile.ts';
 import type { VerbUse } from './verb-use.ts';
 
@@ -17,7 +18,8 @@ export interface CallExtras {
   readonly signal?: AbortSignal | undefined;
   onAbort?: (() => void) | undefined;
   attemptAlarm?: Alarm | undefined;
-  readonly attemptTimeoutMs: number;
+  /** 0: attempts have no bound. */
+  attemptTimeoutMs: number;
   /** What the application is asked when nobody else knows what became of the call. */
   readonly question?: Question | undefined;
 }
@@ -32,7 +34,9 @@ export class Call implements Due, EncodedCall {
   readonly setting: ReplaySetting;
   /** When it was made and when it must have settled, on the client's clock. */
   readonly madeAt: number;
-  readonly deadlineAt: number;
+  deadlineAt: number;
+  /** What its caller said of it. */
+  given: CallOptions | undefined;
 
   /** The encoded call; it is sent as often as needed. */
   buffer: Buffer;

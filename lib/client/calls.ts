@@ -2,9 +2,10 @@ import { type ErrorCode, type HoldfastError, isHoldfastError, type Outcome } fro
 import { maxResumed } from '../protocols/holdfast/verdicts.ts';
 import type { CallWriter, Protocol } from '../protocols/protocol.ts';
 import { type RetryBudget, unlimitedBudget } from '../retry/budget.ts';
-import { Alarm, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
+import { type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
 import { suggestion } from '../util/nearest.ts';
 import { Attempts, type AttemptsOwner } from './attempts.ts';
+import { Bounds } from './bounds.ts';
 import { Call, type Deadlines } from './call.ts';
 import { CallQueue } from './call-queue.ts';
 import { CallTable } from './call-table.ts';
@@ -54,6 +55,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   readonly #table = new CallTable();
   readonly #queue = new CallQueue();
   readonly #inquiry: Inquiry;
+  readonly #bounds: Bounds;
   #pendingBytes = 0;
   /** Calls that wait to hear their fate. */
   #doubtful = 0;
@@ -70,6 +72,9 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.#judge = new Judge(options, this.#budget);
     this.attempts = new Attempts(this, this.#judge, options);
     this.#inquiry = new Inquiry(this, this.#judge);
+    this.#bounds = new Bounds(options, this.#wheel, (call, timeoutMs) =>
+      this.attempts.onTimeout(call, timeoutMs),
+    );
   }
 
   /** Calls that have not settled. */
@@ -120,9 +125,10 @@ export class Calls implements Deadlines, AttemptsOwner {
       return;
     }
     const now = defaults.clock.now();
-    const timeoutMs = options?.timeoutMs ?? verb.row.settings.timeoutMs ?? defaults.timeoutMs;
+    const timeoutMs = this.#bounds.timeoutMs(verb, options);
     const setting = options?.replay ?? defaults.replay;
     const call = new Call(this, number, verb, setting, writer, now, timeoutMs, resolve, reject);
+    call.given = options;
     const { byteLength } = call;
     if (this.#pendingBytes + byteLength > maxOutgoingBytes) {
       reject(limitError(verb, 'ERR_HOLDFAST_OUTGOING_FULL', 'maxOutgoingBytes', maxOutgoingBytes));
@@ -142,6 +148,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   nextCall(link: ClientLink): Call | undefined {
     for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift()) {
       call.verb.follow(link.table);
+      if (call.row !== call.verb.row) this.#bounds.follow(call);
       const now = this.#options.clock.now();
       if (!this.#canCarry(link, call, now)) continue;
       if (call.attempts > 0) call.renewHeader();
@@ -341,10 +348,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   }
 
   #addExtras(call: Call, input: unknown, options: CallOptions | undefined): void {
-    const attemptTimeoutMs =
-      options?.attemptTimeoutMs ??
-      call.row.settings.attemptTimeoutMs ??
-      this.#options.attemptTimeoutMs;
+    const attemptTimeoutMs = this.#bounds.attemptTimeoutMs(call.verb, options);
     const signal = options?.signal;
     const { reconcile } = this.#options;
     const question: Question | undefined =
@@ -355,10 +359,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     const onAbort = (): void => {
       this.#giveUp(call, 'ERR_HOLDFAST_ABORTED', 'it was cancelled', signal?.reason);
     };
-    const attemptAlarm =
-      attemptTimeoutMs > 0
-        ? new Alarm(this.#wheel, () => this.attempts.onTimeout(call, attemptTimeoutMs))
-        : undefined;
+    const attemptAlarm = attemptTimeoutMs > 0 ? this.#bounds.alarmFor(call) : undefined;
     signal?.addEventListener('abort', onAbort);
     call.extras = { signal, onAbort, attemptAlarm, attemptTimeoutMs, question };
   }

@@ -15,7 +15,7 @@ import type {
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import { bothCauses } from './both-causes.ts';
 import type { LinkContext, LinkedCall } from './link-owner.ts';
-import { ServerTable } from './verb-use.ts';
+import { ServerTable } from './tables.ts';
 import { Watermark } from './watermark.ts';
 
 /** A server that has more answers to its pings on the way does not read them. */
@@ -104,6 +104,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       credentials,
       acknowledged: this.#watermark.told,
       resume: this.asked,
+      tables: context.tables.offered,
     });
     channel.start(this);
     this.outbox.pushAll(this.#wire.greeting);
@@ -238,8 +239,8 @@ export class ClientLink implements ChannelUser, ClientSink {
   }
 
   onHello(hello: ServerHello): void {
-    const { owner, protocol } = this.#context;
-    this.table = new ServerTable(hello.verbs);
+    const { owner, protocol, tables } = this.#context;
+    this.table = tables.take(hello);
     this.server = hello.server;
     this.completions = hello.completions ?? hello.server;
     this.#heirOf = hello.heirOf ?? [];

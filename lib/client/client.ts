@@ -5,10 +5,11 @@ import type { Medium } from '../media/medium.ts';
 import { mediumOf } from '../media/url.ts';
 import { sessionBytes } from '../protocols/holdfast/hello.ts';
 import { holdfastProtocol } from '../protocols/holdfast/index.ts';
+import { IdleLife } from '../retry/idle-life.ts';
 import { optionError, show } from '../util/check.ts';
 import { emitSafely } from '../util/emit.ts';
 import { defineVerbs, type InputOf, type OutputOf, type Verbs } from '../verbs/define.ts';
-import { tableOf } from '../verbs/table.ts';
+import { type PublishedTable, tableOf } from '../verbs/table.ts';
 import type { ClientEvents, ClientState } from './events.ts';
 import { Links, type LinksListener } from './links.ts';
 import {
@@ -19,6 +20,7 @@ import {
 } from './options.ts';
 import { checkNames } from './reconcile.ts';
 import { checkedInput, checkedOutput } from './schemas.ts';
+import { type ServerTable, Tables } from './tables.ts';
 import { VerbUse } from './verb-use.ts';
 
 /** What a verb is called with: nothing, its input, and how this call differs. */
@@ -47,6 +49,7 @@ export class Client<V extends Verbs = Verbs> {
   readonly #events = new EventEmitter<ClientEvents>();
   readonly #links: Links;
   readonly #uses = new Map<string, VerbUse>();
+  readonly #tables = new Tables();
   readonly #timeoutMs: number;
   #isClosing = false;
 
@@ -67,7 +70,13 @@ export class Client<V extends Verbs = Verbs> {
       onClosed = resolve;
     });
     this.#timeoutMs = options.timeoutMs;
-    this.#links = new Links(media, options, holdfastProtocol, randomBytes(sessionBytes), {
+    const shared = {
+      protocol: holdfastProtocol,
+      session: randomBytes(sessionBytes),
+      idleLife: new IdleLife(),
+      tables: this.#tables,
+    };
+    this.#links = new Links(media, options, shared, {
       onState: (event) => emitSafely(this.#events, 'state', event),
       onReconnecting: (event) => emitSafely(this.#events, 'reconnecting', event),
       onReplay: (event) => emitSafely(this.#events, 'replay', event),
@@ -93,7 +102,7 @@ export class Client<V extends Verbs = Verbs> {
    * `ERR_HOLDFAST_UNKNOWN_VERB`.
    */
   invoke(verb: string, input?: unknown, options?: CallOptions): Promise<unknown> {
-    const use = this.#uses.get(verb) ?? new VerbUse(typeof verb === 'string' ? verb : show(verb));
+    const use = this.#uses.get(verb) ?? this.#unregistered(verb);
     return this.#start(use, input, options);
   }
 
@@ -109,6 +118,16 @@ export class Client<V extends Verbs = Verbs> {
     if (this.#isClosing) throw closedError();
     resolveCallOptions({ timeoutMs });
     await this.#links.ready(timeoutMs);
+  }
+
+  /**
+   * The verbs that the server publishes, with their classes and settings; of several servers, the
+   * table of the one that said hello last. Dials if there is no link, and rejects as
+   * {@link ready} does.
+   */
+  async verbs(options: { readonly timeoutMs?: number } = {}): Promise<PublishedTable> {
+    await this.ready(options);
+    return (this.#tables.latest as ServerTable).published();
   }
 
   /** Takes no new calls, waits until the pending ones have settled, then ends. */
@@ -151,6 +170,14 @@ export class Client<V extends Verbs = Verbs> {
         this.#start(use, input, options);
     }
     return Object.freeze(methods) as CallMethods<V>;
+  }
+
+  /** The server's own row holds, as soon as it is known. */
+  #unregistered(verb: string): VerbUse {
+    const use = new VerbUse(typeof verb === 'string' ? verb : show(verb));
+    const { latest } = this.#tables;
+    if (latest !== undefined) use.follow(latest);
+    return use;
   }
 
   #start(use: VerbUse, input: unknown, given: CallOptions | undefined): Promise<unknown> {

@@ -8,6 +8,7 @@ import type {
 } from '../protocols/protocol.ts';
 import type { IdleLife } from '../retry/idle-life.ts';
 import type { ResolvedClientOptions } from './options.ts';
+import type { Tables } from './tables.ts';
 
 /** A call, as far as a link uses it. */
 export interface LinkedCall extends EncodedCall {
@@ -64,4 +65,5 @@ export interface LinkContext<Link> {
   readonly protocol: Protocol;
   readonly session: Uint8Array;
   readonly idleLife: IdleLife;
+  readonly tables: Tables;
 }

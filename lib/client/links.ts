@@ -1,8 +1,7 @@
 import { HoldfastError, isHoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
 import type { Medium } from '../media/medium.ts';
-import type { Protocol, Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
+import type { Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { backoffMs } from '../retry/backoff.ts';
-import { IdleLife } from '../retry/idle-life.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
 import { Calls, type CallsOwner } from './calls.ts';
@@ -16,8 +15,11 @@ import type {
   ReplayEvent,
   StateEvent,
 } from './events.ts';
-import type { LinkOwner } from './link-owner.ts';
+import type { LinkContext, LinkOwner } from './link-owner.ts';
 import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
+
+/** What all links of a client have in common, whoever owns them. */
+export type SharedByLinks = Omit<LinkContext<ClientLink>, 'owner' | 'options'>;
 
 /** Who hears of what happens. */
 export interface LinksListener {
@@ -60,16 +62,15 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   constructor(
     media: readonly Medium[],
     options: ResolvedClientOptions,
-    protocol: Protocol,
-    session: Uint8Array,
+    shared: SharedByLinks,
     listener: LinksListener,
   ) {
     const wheel = wheelOf(options.clock);
     this.#options = options;
     this.#listener = listener;
     this.#backoffAlarm = new Alarm(wheel, () => this.#onBackoffOver());
-    this.calls = new Calls(this, options, protocol);
-    const context = { owner: this, options, protocol, session, idleLife: new IdleLife() };
+    this.calls = new Calls(this, options, shared.protocol);
+    const context = { ...shared, owner: this, options };
     this.#endpoints = new Endpoints(media, options.random);
     this.#dialler = new Dialler(this.#endpoints, context, this);
     if (options.eager) this.schedule();

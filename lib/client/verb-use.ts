@@ -1,24 +1,6 @@
 import type { StandardSchema } from '../verbs/schema.ts';
 import { stricterRow, type VerbRow } from '../verbs/table.ts';
-
-/** A server's published table, ready for look-ups. */
-export class ServerTable {
-  readonly #byName = new Map<string, { readonly index: number; readonly row: VerbRow }>();
-
-  constructor(rows: readonly VerbRow[]) {
-    rows.forEach((row, index) => {
-      this.#byName.set(row.name, { index, row });
-    });
-  }
-
-  find(name: string): { readonly index: number; readonly row: VerbRow } | undefined {
-    return this.#byName.get(name);
-  }
-
-  names(): Iterable<string> {
-    return this.#byName.keys();
-  }
-}
+import type { ServerTable } from './tables.ts';
 
 /** How a client uses one verb: its own row, the server's, and the stricter of the two. */
 export class VerbUse {

@@ -47,6 +47,8 @@ export interface ClientHello {
   readonly acknowledged?: number;
   /** Numbers of calls whose fate the client does not know; the server's hello tells it. */
   readonly resume?: readonly number[];
+  /** Hashes of tables that the client has already. */
+  readonly tables?: readonly string[];
 }
 
 /** What a server says of a call that was sent on an earlier link. */
@@ -60,8 +62,10 @@ export interface ServerHello {
   readonly maxFrameBytes: number;
   /** How many calls the server takes at a time on one link. */
   readonly maxCalls: number;
-  /** The server's verbs; calls refer to them by their place. */
-  readonly verbs: readonly VerbRow[];
+  /** The hash of the server's table of verbs. */
+  readonly table?: string;
+  /** The server's verbs; calls refer to them by their place. Undefined when the client has them. */
+  readonly verbs?: readonly VerbRow[] | undefined;
   /** Names the set of records of `once` calls; servers that share them have the same. */
   readonly completions?: string;
   /** Earlier server processes for which this one's verdicts speak too. */

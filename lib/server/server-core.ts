@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { HoldfastError, type Outcome } from '../errors.ts';
 import type { Channel, Listener, Listening, Peer } from '../media/medium.ts';
 import { encodeServerHello } from '../protocols/holdfast/hello.ts';
+import { packTable } from '../protocols/holdfast/packed-table.ts';
 import { ReplyWriter } from '../protocols/holdfast/reply-writer.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import { maxResumed } from '../protocols/holdfast/verdicts.ts';
@@ -109,7 +110,8 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
     const verbs = tableOf(Object.fromEntries(served.map(({ name, verb }) => [name, verb])));
     const completions = this.#completionsId();
     const server = randomUUID();
-    this.#hello = { server, maxFrameBytes, maxCalls, verbs, completions };
+    const { hash: table } = packTable(verbs);
+    this.#hello = { server, maxFrameBytes, maxCalls, verbs, table, completions };
     // A table that does not fit is found now and not by the first client that asks for much.
     encodeServerHello({ ...this.#hello, verdicts: new Array(maxResumed).fill('forgotten') });
     const answers = new Answers(listener);

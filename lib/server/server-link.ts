@@ -210,7 +210,8 @@ export class ServerLink implements ChannelUser, ServerSink {
     // What it cannot say now, it may be able to say when it is asked later.
     const speaks = session.isComplete || client.resume === undefined;
     const heirOf = speaks ? (heir?.servers ?? []) : [];
-    this.#push(this.#wire.hello({ ...hello, heirOf, verdicts }));
+    const verbs = client.tables?.includes(hello.table ?? '') ? undefined : hello.verbs;
+    this.#push(this.#wire.hello({ ...hello, verbs, heirOf, verdicts }));
     this.#deliver(resume, verdicts);
     const timeLeftMs = this.#owner.drainTimeLeftMs();
     if (timeLeftMs === undefined) return;

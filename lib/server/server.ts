@@ -3,6 +3,7 @@ import type { HoldfastError } from '../errors.ts';
 import type { Listener, Peer } from '../media/medium.ts';
 import { type Checks, milliseconds, resolveOptions } from '../util/check.ts';
 import { emitSafely } from '../util/emit.ts';
+import type { PublishedTable } from '../verbs/table.ts';
 import type { ServedVerb } from './handlers.ts';
 import type { ResolvedServerOptions } from './options.ts';
 import { type CutCall, ServerCore } from './server-core.ts';
@@ -59,6 +60,12 @@ export class Server {
   /** Where clients reach the server, e.g. `["tcp://127.0.0.1:40123"]`. */
   get urls(): readonly string[] {
     return this.#urls;
+  }
+
+  /** What the server publishes of its verbs. */
+  get verbs(): PublishedTable {
+    const { table = '', verbs = [] } = this.#core.hello;
+    return { hash: table, verbs };
   }
 
   /** How many connections there are. */

@@ -26,9 +26,22 @@ export function tableOf(verbs: Verbs): VerbRow[] {
   return entries.map(([name, { safety, settings }]) => ({ name, safety, settings }));
 }
 
-/** A table as it travels. */
+/** A server's verbs as it publishes them, and what tells them from others. */
+export interface PublishedTable {
+  /** In hex; tables that differ have different ones. */
+  readonly hash: string;
+  readonly verbs: readonly VerbRow[];
+}
+
+/** A table as it travels: the settings in one order, so that equal tables are equal bytes. */
 export function encodeTable(rows: readonly VerbRow[]): unknown {
-  return rows.map(({ name, safety, settings }) => [name, safety, settings]);
+  return rows.map(({ name, safety, settings }) => {
+    const ordered: Record<string, unknown> = {};
+    for (const key of Object.keys(settingChecks) as (keyof VerbSettings)[]) {
+      if (settings[key] !== undefined) ordered[key] = settings[key];
+    }
+    return [name, safety, ordered];
+  });
 }
 
 /**

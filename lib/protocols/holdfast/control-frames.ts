@@ -17,9 +17,20 @@ export function uint32Frame(type: FrameType, value: number): Buffer {
 
 /** A frame that has a type and a msgpack value. */
 export function valueFrame(type: FrameType, value: unknown): Buffer {
-  const packed = packValue(value);
-  const frame = frameOf(type, packed.length);
-  packed.copy(frame, 5);
+  return frameOfParts(type, [packValue(value)]);
+}
+
+/** A frame whose body is these parts. */
+export function frameOfParts(type: FrameType, parts: readonly Uint8Array[]): Buffer {
+  const frame = frameOf(
+    type,
+    parts.reduce((sum, { length }) => sum + length, 0),
+  );
+  let at = lengthBytes + 1;
+  for (const part of parts) {
+    frame.set(part, at);
+    at += part.length;
+  }
   return frame;
 }
 

@@ -1,18 +1,23 @@
 import { HoldfastError } from '../../errors.ts';
 import { show } from '../../util/check.ts';
-import { decodeTable, encodeTable } from '../../verbs/table.ts';
+import { decodeTable } from '../../verbs/table.ts';
 import type { ClientHello, ServerHello } from '../protocol.ts';
-import { valueFrame } from './control-frames.ts';
+import { frameOfParts } from './control-frames.ts';
 import { FrameType, maxHelloBytes, preamble, ValueForm } from './frames.ts';
-import { unpackValue } from './values.ts';
+import { hashBytes, packTable } from './packed-table.ts';
+import { packValue, unpackValue } from './values.ts';
 import { decodeNumbers, decodeVerdicts, encodeNumbers, encodeVerdicts } from './verdicts.ts';
+
+/** A server looks at no more hashes of tables that a client offers. */
+const maxOffered = 16;
 
 /** Bytes of a session's id. */
 export const sessionBytes = 16;
 
 /** What a client sends first. */
 export function encodeClientHello(hello: ClientHello): Buffer {
-  const { session, link, maxFrameBytes, credentials, acknowledged = 0, resume = [] } = hello;
+  const { session, link, maxFrameBytes, credentials, acknowledged = 0 } = hello;
+  const { resume = [], tables = [] } = hello;
   return greeting({
     session,
     maxFrameBytes,
@@ -20,32 +25,48 @@ export function encodeClientHello(hello: ClientHello): Buffer {
     ...(credentials === undefined ? {} : { credentials }),
     ...(acknowledged === 0 ? {} : { acknowledged }),
     ...(resume.length === 0 ? {} : { resume: encodeNumbers(resume) }),
+    ...(tables.length === 0 ? {} : { tables: Buffer.from(tables.join(''), 'hex') }),
   });
 }
 
 /** What a server answers. */
 export function encodeServerHello(hello: ServerHello): Buffer {
-  const { server, maxFrameBytes, maxCalls, verbs, verdicts = [] } = hello;
+  const { server, maxFrameBytes, maxCalls, table, verbs, verdicts = [] } = hello;
   const { completions, heirOf = [] } = hello;
-  return greeting({
+  const fields = {
     server,
     maxFrameBytes,
     maxCalls,
-    verbs: encodeTable(verbs),
     ...(completions === undefined ? {} : { completions }),
     ...(heirOf.length === 0 ? {} : { heirOf }),
     ...(verdicts.length === 0 ? {} : { verdicts: encodeVerdicts(verdicts) }),
-  });
+    ...(table === undefined ? {} : { table: Buffer.from(table, 'hex') }),
+  };
+  return verbs === undefined ? greeting(fields) : greeting(fields, packTable(verbs).bytes);
 }
 
-function greeting(fields: Record<string, unknown>): Buffer {
-  const frame = valueFrame(FrameType.hello, fields);
+/** @param verbs a packed value that becomes one field more */
+function greeting(fields: Record<string, unknown>, verbs?: Buffer): Buffer {
+  const frame = frameOfParts(
+    FrameType.hello,
+    verbs === undefined
+      ? [packValue(fields)]
+      : [...withOneMore(packValue(fields)), verbsKey, verbs],
+  );
   if (frame.length <= maxHelloBytes) return Buffer.concat([preamble, frame]);
   throw new HoldfastError(
     'ERR_HOLDFAST_REGISTRY',
     `The hello would have ${frame.length} bytes, more than ${maxHelloBytes}: too many verbs, or too large credentials`,
     { final: true },
   );
+}
+
+const verbsKey = packValue('verbs');
+
+/** The parts of a packed map of less than 15 fields to which another is added. */
+function withOneMore(map: Buffer): readonly Buffer[] {
+  const size = Buffer.of((map[0] as number) + 1);
+  return [size, map.subarray(1)];
 }
 
 /** Throws `ERR_HOLDFAST_PROTOCOL` when it is not a client's hello. */
@@ -55,7 +76,7 @@ export function decodeClientHello(buffer: Buffer, start: number, end: number): C
   if (!(session instanceof Uint8Array) || session.length !== sessionBytes) {
     throw badHello(`session must be ${sessionBytes} bytes`);
   }
-  const { credentials, acknowledged = 0, resume } = fields;
+  const { credentials, acknowledged = 0, resume, tables } = fields;
   if (!Number.isSafeInteger(acknowledged) || (acknowledged as number) < 0) {
     throw badHello(`acknowledged must be a call's number, got ${show(acknowledged)}`);
   }
@@ -66,13 +87,14 @@ export function decodeClientHello(buffer: Buffer, start: number, end: number): C
     credentials,
     ...(acknowledged === 0 ? {} : { acknowledged: acknowledged as number }),
     ...(resume === undefined ? {} : { resume: decodeNumbers('resume', bytesOf('resume', resume)) }),
+    ...(tables === undefined ? {} : { tables: hashesOf(bytesOf('tables', tables)) }),
   };
 }
 
 /** Throws `ERR_HOLDFAST_PROTOCOL` when it is not a server's hello. */
 export function decodeServerHello(buffer: Buffer, start: number, end: number): ServerHello {
   const fields = decodeFields(buffer, start, end);
-  const { server, completions, heirOf, verdicts } = fields;
+  const { server, completions, heirOf, verdicts, table, verbs } = fields;
   if (typeof server !== 'string') throw badHello(`server must be a string, got ${show(server)}`);
   if (completions !== undefined && typeof completions !== 'string') {
     throw badHello(`completions must be a string, got ${show(completions)}`);
@@ -84,7 +106,9 @@ export function decodeServerHello(buffer: Buffer, start: number, end: number): S
     server,
     maxFrameBytes: count(fields, 'maxFrameBytes'),
     maxCalls: count(fields, 'maxCalls'),
-    verbs: decodeTable(fields['verbs']),
+    ...(table === undefined ? {} : { table: hashOf(bytesOf('table', table)) }),
+    // A server leaves out the rows of a table that the client has.
+    ...(verbs === undefined && table !== undefined ? {} : { verbs: decodeTable(verbs) }),
     ...(completions === undefined ? {} : { completions }),
     ...(heirOf === undefined ? {} : { heirOf }),
     ...(verdicts === undefined ? {} : { verdicts: decodeVerdicts(bytesOf('verdicts', verdicts)) }),
@@ -110,6 +134,20 @@ function count(fields: Record<string, unknown>, name: string): number {
 function bytesOf(name: string, value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   throw badHello(`${name} must be bytes, got ${show(value)}`);
+}
+
+function hashOf(bytes: Uint8Array): string {
+  if (bytes.length !== hashBytes) throw badHello(`table must be ${hashBytes} bytes`);
+  return Buffer.from(bytes).toString('hex');
+}
+
+/** More than a client should need are not looked at. */
+function hashesOf(bytes: Uint8Array): string[] {
+  const hashes: string[] = [];
+  for (let at = 0; at + hashBytes <= bytes.length && hashes.length < maxOffered; at += hashBytes) {
+    hashes.push(hashOf(bytes.subarray(at, at + hashBytes)));
+  }
+  return hashes;
 }
 
 function isListOfStrings(value: unknown): value is string[] {

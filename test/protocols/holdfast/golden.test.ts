@@ -7,6 +7,7 @@ import {
 } from '../../../lib/protocols/holdfast/answer-frames.ts';
 import { HoldfastCallWriter } from '../../../lib/protocols/holdfast/call-writer.ts';
 import { HoldfastClientWire } from '../../../lib/protocols/holdfast/client-wire.ts';
+import { packTable } from '../../../lib/protocols/holdfast/packed-table.ts';
 import { ReplyWriter } from '../../../lib/protocols/holdfast/reply-writer.ts';
 import { HoldfastServerWire } from '../../../lib/protocols/holdfast/server-wire.ts';
 import { ClientRecorder, type Event, ServerRecorder } from './sinks.ts';
@@ -199,6 +200,27 @@ const heirGreeting: Golden = {
   encode: () => serverWire().hello(inherited),
   heard: ['hello', inherited],
 };
+const named = { ...serverHello, table: packTable(serverHello.verbs).hash };
+const namedGreeting: Golden = {
+  name: 'greeting of a server that names its table',
+  encode: () => serverWire().hello(named),
+  heard: ['hello', named],
+};
+const { verbs: _, ...unnamed } = named;
+const knownGreeting: Golden = {
+  name: 'greeting of the same server',
+  encode: () => serverWire().hello(unnamed),
+  heard: ['hello', unnamed],
+};
+const offering = { ...clientHello, tables: [named.table] };
+const offeringGreeting: Golden = {
+  name: 'greeting of a client that has that table',
+  encode: () => new HoldfastClientWire(new ClientRecorder(), offering).greeting,
+  heard: ['hello', offering],
+};
+const otherClientGreetings = [credentialGreeting, offeringGreeting];
+const otherServerGreetings = [heirGreeting, namedGreeting, knownGreeting];
+const otherGreetings = [...otherClientGreetings, ...otherServerGreetings];
 const earlyFault: Golden = {
   name: 'FAULT instead',
   encode: () => serverWire().fault(full),
@@ -240,7 +262,7 @@ describe('golden vectors of PROTOCOL.md', () => {
   const toClient = [serverGreeting, ...fromServer, ping, pong, earlyFault];
 
   it('has a test for every vector', () => {
-    const all = [...toServer, ...toClient, credentialGreeting, heirGreeting];
+    const all = [...toServer, ...toClient, ...otherGreetings];
     const names = new Set(all.map(({ name }) => name));
     const untested = [...vectors.keys()].filter(
       (full) => ![...names].some((name) => full.startsWith(name)),
@@ -249,12 +271,7 @@ describe('golden vectors of PROTOCOL.md', () => {
     expect(vectors.size).to.equal(names.size);
   });
 
-  for (const { name, encode } of new Set([
-    ...toServer,
-    ...toClient,
-    credentialGreeting,
-    heirGreeting,
-  ])) {
+  for (const { name, encode } of new Set([...toServer, ...toClient, ...otherGreetings])) {
     it(`encodes: ${name}`, () => {
       expect(Buffer.from(encode()).toString('hex')).to.equal(vector(name).toString('hex'));
     });
@@ -278,16 +295,19 @@ describe('golden vectors of PROTOCOL.md', () => {
     });
   }
 
-  it('is understood by the server: a greeting with credentials', () => {
-    const bytes = vector(credentialGreeting.name);
-    expect(heardByServer(bytes)).to.deep.equal([credentialGreeting.heard]);
-    expect(heardByServer(bytes, 1)).to.deep.equal([credentialGreeting.heard]);
-  });
+  for (const { name, heard } of otherClientGreetings) {
+    it(`is understood by the server: ${name}`, () => {
+      expect(heardByServer(vector(name))).to.deep.equal([heard]);
+      expect(heardByServer(vector(name), 1)).to.deep.equal([heard]);
+    });
+  }
 
-  it('is understood by the client: the greeting of an heir', () => {
-    expect(heardByClient(vector(heirGreeting.name))).to.deep.equal([heirGreeting.heard]);
-    expect(heardByClient(vector(heirGreeting.name), 1)).to.deep.equal([heirGreeting.heard]);
-  });
+  for (const { name, heard } of otherServerGreetings) {
+    it(`is understood by the client: ${name}`, () => {
+      expect(heardByClient(vector(name))).to.deep.equal([heard]);
+      expect(heardByClient(vector(name), 1)).to.deep.equal([heard]);
+    });
+  }
 
   it('is understood by the client: a FAULT instead of a greeting', () => {
     expect(heardByClient(vector(earlyFault.name))).to.deep.equal([earlyFault.heard]);

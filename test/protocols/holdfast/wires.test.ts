@@ -296,6 +296,8 @@ describe('the client wire', () => {
       'no limit of calls': { maxCalls: 0 },
       'no table': { verbs: undefined },
       'a table that is a map': { verbs: {} },
+      'a hash of 15 bytes': { table: Buffer.alloc(15) },
+      'a hash in hex': { table: '00'.repeat(16) },
     };
     const right = { server: 's', maxFrameBytes: 1_024, maxCalls: 1, verbs: [] };
     for (const [what, fields] of Object.entries(wrong)) {

@@ -1,0 +1,59 @@
+import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
+import type { Call } from './call.ts';
+import type { CallOptions, ResolvedClientOptions } from './options.ts';
+import type { VerbUse } from './verb-use.ts';
+
+/**
+ * The time that calls and their attempts may take: what the call itself says, or its verb, or the
+ * client. What a server's table says of the verb may be known only when the call is sent.
+ */
+export class Bounds {
+  readonly #options: ResolvedClientOptions;
+  readonly #wheel: TimerWheel;
+  readonly #onTimeout: (call: Call, attemptTimeoutMs: number) => void;
+
+  /** @param onTimeout called when an attempt has taken too long */
+  constructor(
+    options: ResolvedClientOptions,
+    wheel: TimerWheel,
+    onTimeout: (call: Call, attemptTimeoutMs: number) => void,
+  ) {
+    this.#options = options;
+    this.#wheel = wheel;
+    this.#onTimeout = onTimeout;
+  }
+
+  /** Of a call over all its attempts. */
+  timeoutMs({ row }: VerbUse, given: CallOptions | undefined): number {
+    return given?.timeoutMs ?? row.settings.timeoutMs ?? this.#options.timeoutMs;
+  }
+
+  /** Of one attempt; 0: none. */
+  attemptTimeoutMs({ row }: VerbUse, given: CallOptions | undefined): number {
+    const { attemptTimeoutMs } = this.#options;
+    return given?.attemptTimeoutMs ?? row.settings.attemptTimeoutMs ?? attemptTimeoutMs;
+  }
+
+  /** For a call whose attempts are bounded. */
+  alarmFor(call: Call): Alarm {
+    return new Alarm(this.#wheel, () => {
+      this.#onTimeout(call, call.extras?.attemptTimeoutMs ?? 0);
+    });
+  }
+
+  /** What holds of the call's verb has changed since the call was made or last sent. */
+  follow(call: Call): void {
+    const { verb, given, madeAt } = call;
+    const deadlineAt = madeAt + this.timeoutMs(verb, given);
+    if (deadlineAt < call.deadlineAt) {
+      call.deadlineAt = deadlineAt;
+      this.#wheel.add(call, deadlineAt);
+    }
+    const attemptTimeoutMs = this.attemptTimeoutMs(verb, given);
+    if (attemptTimeoutMs === (call.extras?.attemptTimeoutMs ?? 0)) return;
+    call.extras ??= { attemptTimeoutMs };
+    call.extras.attemptTimeoutMs = attemptTimeoutMs;
+    if (attemptTimeoutMs > 0) call.extras.attemptAlarm ??= this.alarmFor(call);
+    else call.extras.attemptAlarm = undefined;
+  }
+}

@@ -1,0 +1,75 @@
+import { HoldfastError } from '../errors.ts';
+import { packTable } from '../protocols/holdfast/packed-table.ts';
+import type { ServerHello } from '../protocols/protocol.ts';
+import type { PublishedTable, VerbRow } from '../verbs/table.ts';
+
+/** A server's published table, ready for look-ups. */
+export class ServerTable {
+  readonly rows: readonly VerbRow[];
+  /** As the server names it; undefined when it does not. */
+  readonly givenHash: string | undefined;
+  readonly #byName = new Map<string, { readonly index: number; readonly row: VerbRow }>();
+
+  constructor(rows: readonly VerbRow[], givenHash?: string) {
+    this.rows = rows;
+    this.givenHash = givenHash;
+    rows.forEach((row, index) => {
+      this.#byName.set(row.name, { index, row });
+    });
+  }
+
+  find(name: string): { readonly index: number; readonly row: VerbRow } | undefined {
+    return this.#byName.get(name);
+  }
+
+  names(): Iterable<string> {
+    return this.#byName.keys();
+  }
+
+  /** As it is shown to the application. */
+  published(): PublishedTable {
+    return { hash: this.givenHash ?? packTable(this.rows).hash, verbs: this.rows };
+  }
+}
+
+/** A roll-out has two tables at a time. */
+const maxKnown = 4;
+
+/**
+ * The tables of the servers that one client has met, the last few: at the next hello they are
+ * offered, and a server whose table is among them does not send it again.
+ */
+export class Tables {
+  #known: readonly ServerTable[] = [];
+  #latest: ServerTable | undefined;
+
+  /** The table of the server that said hello last. */
+  get latest(): ServerTable | undefined {
+    return this.#latest;
+  }
+
+  /** Hashes of what is known. */
+  get offered(): readonly string[] {
+    return this.#known.map(({ givenHash }) => givenHash as string);
+  }
+
+  /**
+   * The table that a hello stands for.
+   *
+   * @throws HoldfastError `ERR_HOLDFAST_PROTOCOL` when it was left out and is not known
+   */
+  take({ verbs, table: hash }: ServerHello): ServerTable {
+    const known = this.#known.find(({ givenHash }) => givenHash === hash);
+    if (known === undefined && verbs === undefined) {
+      const message = `Peer's hello is wrong: the table ${hash} was not offered to it`;
+      throw new HoldfastError('ERR_HOLDFAST_PROTOCOL', message);
+    }
+    const table = verbs === undefined ? (known as ServerTable) : new ServerTable(verbs, hash);
+    this.#latest = table;
+    if (hash !== undefined) {
+      const others = this.#known.filter((other) => other.givenHash !== hash);
+      this.#known = [table, ...others].slice(0, maxKnown);
+    }
+    return table;
+  }
+}
