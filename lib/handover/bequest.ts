@@ -85,6 +85,8 @@ export class Bequest {
     };
     return {
       ready: () => {
+        // Who ends it means the service: nobody is to go on in its place.
+        if (core.isEnding) throw new Error('the server was told to end');
         this.#ready.happened();
         const servers = [core.hello.server, ...(core.heir?.servers ?? [])].slice(0, maxServers);
         return records === undefined ? { servers } : { servers, completions: records.id };
