@@ -13,6 +13,9 @@ export const sshPage: string = textOf('lib/media/SSH.md');
 /** The page on `once` and its stores. */
 export const oncePage: string = textOf('lib/completions/README.md');
 
+/** The page on restarts. */
+export const restartsPage: string = textOf('lib/handover/RESTARTS.md');
+
 function textOf(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 }
@@ -45,7 +48,7 @@ export interface Snippet {
 
 /** Every TypeScript snippet of the documents, in order. */
 export function snippets(): Snippet[] {
-  return [readme, sshPage, oncePage].flatMap((text) => {
+  return [readme, sshPage, oncePage, restartsPage].flatMap((text) => {
     return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => {
       const file = /^\/\/ ([a-z]+\.ts)\n/.exec(code)?.[1];
       if (file === undefined) throw new Error(`A snippet does not name its file:\n${code}`);

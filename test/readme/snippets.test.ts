@@ -15,6 +15,8 @@ describe("README's snippets", function () {
   /** Those that need others, or a far end; see ssh.test.ts. */
   const together = ['verbs.ts', 'server.ts', 'client.ts', 'program.ts'];
   const remote = ['ssh.ts', 'openssh.ts', 'far.ts', 'near.ts'];
+  /** Those that go on from process to process; see restarts.test.ts. */
+  const restarting = ['restart.ts', 'notify.ts', 'launcher.ts', 'launched.ts'];
   /** Those that need a database; see once-page.test.ts and readme.system.ts. */
   const databases = ['sql.ts', 'fleet.ts'];
   const all = snippets();
@@ -71,7 +73,8 @@ describe("README's snippets", function () {
   }
 
   it('are all run', () => {
-    const run = [...together, ...remote, ...databases, ...alone.map(({ file }) => file)];
+    const names = alone.map(({ file }) => file);
+    const run = [...together, ...remote, ...restarting, ...databases, ...names];
     expect(all.map(({ file }) => file)).to.have.members(run);
   });
 });

@@ -56,9 +56,8 @@ const events: Readonly<Record<string, Partial<Circumstances>[]>> = {
     { evidence: 'running' },
     { evidence: 'done' },
   ],
-  'the same, and the server does not know: it is another process, or it is too late': [
-    { evidence: 'forgotten' },
-  ],
+  'the same, and the server does not know: it is another process and no successor by hand-over, or it is too late':
+    [{ evidence: 'forgotten' }],
   '`attemptTimeoutMs` over': [{}],
   'the same, and the client\'s `replay` is `"idempotent"`': [{ setting: 'idempotent' }],
   'the same, and the client\'s `replay` is `"read"`': [{ setting: 'read' }],

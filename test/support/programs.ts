@@ -11,6 +11,8 @@ const packages: Readonly<Record<string, string>> = {
   ps: 'procps',
   socat: 'socat',
   'redis-server': 'redis-server',
+  'systemd-analyze': 'systemd',
+  'systemd-notify': 'systemd',
   'systemd-socket-activate': 'systemd',
 };
 
