@@ -71,6 +71,8 @@ export interface AttemptRecord {
   readonly decision: 'send-again' | 'attach' | 'deliver' | 'ask' | 'fail';
   /** Why, in words. */
   readonly why: string;
+  /** From its sending until it ended. */
+  readonly durationMs: number;
 }
 
 /** A handler's own error, as it crossed the wire. */

@@ -1,6 +1,13 @@
-export type { CallArguments, CallMethods, Client } from './client/client.ts';
+export type {
+  CallArguments,
+  CallMethods,
+  Client,
+  HistoryMethods,
+  WithHistory,
+} from './client/client.ts';
 export { connect, type Target } from './client/connect.ts';
 export type {
+  AttemptEvent,
   ClientEvents,
   ClientState,
   DrainingEvent,
@@ -47,6 +54,16 @@ export type {
 export { memory } from './media/memory.ts';
 export { type TcpOptions, tcp } from './media/tcp.ts';
 export { type UnixOptions, unix } from './media/unix.ts';
+export type { ServedResult } from './observe/channels.ts';
+export type { Tally } from './observe/figures.ts';
+export type {
+  ClientAttemptMessage,
+  ClientCallMessage,
+  ClientLinkMessage,
+  ServerCallMessage,
+  ServerRefusalMessage,
+} from './observe/messages.ts';
+export type { Route } from './observe/routes.ts';
 export { type RefuseOptions, refuse } from './server/answers.ts';
 export type { CallContext } from './server/call-context.ts';
 export type { Handlers } from './server/handlers.ts';

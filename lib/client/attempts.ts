@@ -15,6 +15,7 @@ import type { ClientLink } from './client-link.ts';
 import type { ReplayEvent } from './events.ts';
 import { type CallErrorDetails, type CallFailure, inWords } from './failures.ts';
 import type { Judge } from './judge.ts';
+import { countReply } from './observing.ts';
 import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
 import type { Decision } from './replay.ts';
 
@@ -26,6 +27,8 @@ export interface AttemptsOwner {
   on(link: ClientLink): Call[];
   /** Removes every trace of a call; it is resolved or rejected next. */
   settle(call: Call): void;
+  resolve(call: Call, value: unknown): void;
+  reject(call: Call, error: HoldfastError): void;
   fail(
     call: Call,
     code: ErrorCode,
@@ -61,6 +64,7 @@ export class Attempts {
   onReply(link: ClientLink, number: number, value: unknown): void {
     const call = this.#answered(link, number);
     if (call === undefined) return;
+    countReply(call, link);
     this.#calls.settle(call);
     call.resolve(value);
   }
@@ -69,15 +73,18 @@ export class Attempts {
     const call = this.#answered(link, number);
     if (call === undefined) return;
     const why = `its reply cannot be read: ${error.message}`;
+    this.#judge.record(call, link, 'done', 'fail', why, 'answered');
     this.#calls.fail(call, 'ERR_HOLDFAST_DECODE', why, 'executed', { cause: error });
   }
 
   onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void {
     const call = this.#answered(link, number);
     if (call === undefined) return;
-    this.#calls.settle(call);
+    const why = `the handler failed: ${failure.message}`;
+    this.#judge.record(call, link, 'done', 'fail', why, 'answered');
     const message = `Call "${call.verb.name}" failed at the server: ${failure.message}`;
-    call.reject(
+    this.#calls.reject(
+      call,
       new HoldfastError('ERR_HOLDFAST_REMOTE', message, {
         verb: call.verb.name,
         outcome: 'executed',

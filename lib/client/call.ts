@@ -1,4 +1,5 @@
 import type { AttemptRecord } from '../errors.ts';
+import type { CallWatch } from '../observe/call-watch.ts';
 import type { EncodedCall } from '../protocols/protocol.ts';
 import type { Alarm, Due } from '../retry/timer-wheel.ts';
 import type { ReplaySetting } from '../verbs/safety.ts';
@@ -81,6 +82,8 @@ export class Call implements Due, EncodedCall {
   /** Set while the call waits because the server refused it for now, or for a lease to expire. */
   retryAlarm: Alarm | undefined;
   history: AttemptRecord[] | undefined;
+  /** Who wants to hear of it, if anybody does. */
+  watch: CallWatch | undefined;
 
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;

@@ -1,9 +1,10 @@
 import { type ErrorCode, type HoldfastError, isHoldfastError, type Outcome } from '../errors.ts';
+import type { CallWatch } from '../observe/call-watch.ts';
+import { Routes } from '../observe/routes.ts';
 import { maxResumed } from '../protocols/holdfast/verdicts.ts';
 import type { CallWriter, Protocol } from '../protocols/protocol.ts';
 import { type RetryBudget, unlimitedBudget } from '../retry/budget.ts';
 import { type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
-import { suggestion } from '../util/nearest.ts';
 import { Attempts, type AttemptsOwner } from './attempts.ts';
 import { Bounds } from './bounds.ts';
 import { Call, type Deadlines } from './call.ts';
@@ -19,9 +20,12 @@ import {
   cancelledError,
   inWords,
   limitError,
+  noSuchVerb,
+  tooLarge,
 } from './failures.ts';
 import { Inquiry } from './inquiry.ts';
 import { Judge } from './judge.ts';
+import { countSettled, notMade } from './observing.ts';
 import type { CallOptions, ResolvedClientOptions } from './options.ts';
 import { type Question, questionOf } from './reconcile.ts';
 import type { Decision } from './replay.ts';
@@ -46,6 +50,7 @@ const nothing: readonly number[] = [];
 /** The calls of one client, from the application's invocation until each settles, exactly once. */
 export class Calls implements Deadlines, AttemptsOwner {
   readonly attempts: Attempts;
+  readonly routes: Routes;
   readonly #owner: CallsOwner;
   readonly #options: ResolvedClientOptions;
   readonly #wheel: TimerWheel;
@@ -67,6 +72,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   constructor(owner: CallsOwner, options: ResolvedClientOptions, protocol: Protocol) {
     this.#owner = owner;
     this.#options = options;
+    this.routes = new Routes(options.clock);
     this.#wheel = wheelOf(options.clock);
     this.#writer = protocol.callWriter();
     this.#judge = new Judge(options, this.#budget);
@@ -103,17 +109,20 @@ export class Calls implements Deadlines, AttemptsOwner {
     options: CallOptions | undefined,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
+    watch?: CallWatch,
   ): void {
+    verb.figures ??= this.routes.of(verb.name);
     const defaults = this.#options;
-    const { maxCalls, maxOutgoingBytes } = defaults;
+    const { maxCalls, maxOutgoingBytes, clock } = defaults;
     const table = this.#table;
     // What is asked about must not stand in the way of the calls by which it is found out.
     if (table.size >= maxCalls && table.size >= maxCalls + Math.min(maxCalls, this.#inquiry.size)) {
-      reject(limitError(verb, 'ERR_HOLDFAST_TOO_MANY_CALLS', 'maxCalls', maxCalls));
+      const error = limitError(verb, 'ERR_HOLDFAST_TOO_MANY_CALLS', 'maxCalls', maxCalls);
+      reject(notMade(verb, clock, error));
       return;
     }
     if (options?.signal?.aborted) {
-      reject(cancelledError(verb, options.signal));
+      reject(notMade(verb, clock, cancelledError(verb, options.signal)));
       return;
     }
     const number = table.nextNumber();
@@ -121,23 +130,26 @@ export class Calls implements Deadlines, AttemptsOwner {
     try {
       writer.write(number, options?.key, input, defaults.maxFrameBytes);
     } catch (error) {
-      reject(atVerb(error, verb.name));
+      reject(notMade(verb, clock, atVerb(error, verb.name)));
       return;
     }
-    const now = defaults.clock.now();
+    const now = clock.now();
     const timeoutMs = this.#bounds.timeoutMs(verb, options);
     const setting = options?.replay ?? defaults.replay;
     const call = new Call(this, number, verb, setting, writer, now, timeoutMs, resolve, reject);
     call.given = options;
     const { byteLength } = call;
     if (this.#pendingBytes + byteLength > maxOutgoingBytes) {
-      reject(limitError(verb, 'ERR_HOLDFAST_OUTGOING_FULL', 'maxOutgoingBytes', maxOutgoingBytes));
+      const code = 'ERR_HOLDFAST_OUTGOING_FULL';
+      const error = limitError(verb, code, 'maxOutgoingBytes', maxOutgoingBytes);
+      reject(notMade(verb, clock, error));
       return;
     }
     this.#pendingBytes += byteLength;
     if (table.size === 0) this.#wheel.hold();
     table.add(call);
     this.#wheel.add(call, call.deadlineAt);
+    call.watch = watch;
     this.#addExtras(call, input, options);
     this.#budget.deposit();
     this.#queue.push(call);
@@ -151,7 +163,10 @@ export class Calls implements Deadlines, AttemptsOwner {
       if (call.row !== call.verb.row) this.#bounds.follow(call);
       const now = this.#options.clock.now();
       if (!this.#canCarry(link, call, now)) continue;
-      if (call.attempts > 0) call.renewHeader();
+      if (call.attempts > 0) {
+        call.renewHeader();
+        call.verb.figures?.replayed(now);
+      }
       call.attempts++;
       call.link = link;
       call.row = call.verb.row;
@@ -276,8 +291,19 @@ export class Calls implements Deadlines, AttemptsOwner {
     outcome: Outcome,
     details?: CallErrorDetails,
   ): void {
+    this.reject(call, callError(call, code, why, outcome, details));
+  }
+
+  resolve(call: Call, value: unknown): void {
+    countSettled(call, this.#options.clock.now(), undefined);
     this.settle(call);
-    call.reject(callError(call, code, why, outcome, details));
+    call.resolve(value);
+  }
+
+  reject(call: Call, error: HoldfastError): void {
+    countSettled(call, this.#options.clock.now(), error.outcome);
+    this.settle(call);
+    call.reject(error);
   }
 
   end(call: Call, { action, outcome }: Decision, failure: CallFailure): void {
@@ -318,11 +344,9 @@ export class Calls implements Deadlines, AttemptsOwner {
       // The loop was blocked and the wheel has not turned yet: what is too late is not sent.
       this.onDeadline(call);
     } else if (verb.index < 0) {
-      const why = `the server has no such verb${suggestion(verb.name, link.table.names())}`;
-      this.#endBefore(call, 'ERR_HOLDFAST_UNKNOWN_VERB', why);
+      this.#endBefore(call, 'ERR_HOLDFAST_UNKNOWN_VERB', noSuchVerb(verb.name, link));
     } else if (byteLength > link.maxFrameBytes) {
-      const why = `its message of ${byteLength} bytes is larger than the server's maxFrameBytes (${link.maxFrameBytes})`;
-      this.#endBefore(call, 'ERR_HOLDFAST_FRAME_TOO_LARGE', why);
+      this.#endBefore(call, 'ERR_HOLDFAST_FRAME_TOO_LARGE', tooLarge(byteLength, link));
     } else {
       const objection = this.#judge.objectionTo(call, link);
       if (objection === undefined) return true;
@@ -366,11 +390,9 @@ export class Calls implements Deadlines, AttemptsOwner {
 
   /** Ends a call from our side: what the server may still do with it is said in the outcome. */
   #giveUp(call: Call, code: ErrorCode, why: string, cause: unknown): void {
-    const { link } = call;
-    if (link !== undefined) {
-      call.mayRun(link);
-      this.#judge.record(call, link, 'handed-over', 'fail', why);
-    }
+    const link = call.link ?? call.lostLink;
+    if (call.link !== undefined) call.mayRun(call.link);
+    if (link !== undefined) this.#judge.record(call, link, 'handed-over', 'fail', why);
     const outcome = call.mayHaveRun ? 'unknown' : 'not-executed';
     const final = isHoldfastError(cause) && cause.final;
     this.fail(call, code, why, outcome, { cause, final });

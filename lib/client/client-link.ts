@@ -63,7 +63,8 @@ export class ClientLink implements ChannelUser, ClientSink {
   readonly #alarm: Alarm;
   #maxCalls = 0;
   #heardBytes = 0;
-  #heardAt: number;
+  /** When something came last. */
+  heardAt: number;
   #probedAt = 0;
   /** How long the link had been silent when it was last written to; 0 once it has answered. */
   #silenceMs = 0;
@@ -85,7 +86,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.label = `${medium.address}#${ordinal}`;
     this.#channel = channel;
     this.#context = context;
-    this.#heardAt = clock.now();
+    this.heardAt = clock.now();
     this.outbox = new Outbox(channel, () => this.pump());
     this.#pings = new PingWatch(this.outbox);
     this.#probe = new Probe(
@@ -148,7 +149,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       return;
     }
     const now = options.clock.now();
-    if (now - Math.max(this.#heardAt, this.#probedAt) > options.probeAfterMs) this.#probe.start();
+    if (now - Math.max(this.heardAt, this.#probedAt) > options.probeAfterMs) this.#probe.start();
     else this.#send(now);
   }
 
@@ -207,7 +208,7 @@ export class ClientLink implements ChannelUser, ClientSink {
   onBytes(chunk: Buffer): void {
     const { owner, options, idleLife } = this.#context;
     this.#heardBytes += chunk.length;
-    this.#heardAt = options.clock.now();
+    this.heardAt = options.clock.now();
     if (this.#silenceMs > 0) {
       idleLife.lived(this.#silenceMs);
       this.#silenceMs = 0;
@@ -231,7 +232,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.#probe.stop();
     this.outbox.close();
     if (!this.#isGone && this.#isUp) {
-      const silentMs = options.clock.now() - this.#heardAt;
+      const silentMs = options.clock.now() - this.heardAt;
       idleLife.died(this.inFlight > 0 || this.#isVerifying ? this.#silenceMs : silentMs);
     }
     this.#isGone = true;
@@ -293,7 +294,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.#pings.end();
     if (!this.#isVerifying) return;
     this.#isVerifying = false;
-    this.#probedAt = this.#heardAt;
+    this.#probedAt = this.heardAt;
     this.pump();
   }
 
@@ -329,11 +330,11 @@ export class ClientLink implements ChannelUser, ClientSink {
       this.destroy(new HoldfastError('ERR_HOLDFAST_PROTOCOL', message));
       return;
     }
-    const silentMs = now - this.#heardAt;
+    const silentMs = now - this.heardAt;
     const verifyAfterMs = idleLife.verifyAfterMs(options.verifyAfterMs);
     if (this.inFlight === 0) this.#silenceMs = silentMs;
     // Behind the answer to a ping, and nothing else since, there is nothing to verify.
-    const isVerified = this.#probedAt === this.#heardAt;
+    const isVerified = this.#probedAt === this.heardAt;
     if (silentMs > verifyAfterMs && !isVerified && owner.hasUnsafeWaiting()) {
       this.#isVerifying = true;
       this.#ping(now);
@@ -382,10 +383,10 @@ export class ClientLink implements ChannelUser, ClientSink {
     }
     const { clock, heartbeatMs, heartbeatTimeoutMs } = this.#context.options;
     const now = clock.now();
-    const silentMs = now - this.#heardAt;
+    const silentMs = now - this.heardAt;
     if (this.#pings.token === 0 || silentMs < heartbeatTimeoutMs) {
       if (silentMs >= heartbeatMs) this.#ping(now);
-      else this.#alarm.set(this.#heardAt + heartbeatMs);
+      else this.#alarm.set(this.heardAt + heartbeatMs);
     } else if (this.#pings.hasProgress()) {
       this.#alarm.set(now + heartbeatTimeoutMs);
     } else {

@@ -1,17 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'eventemitter3';
-import { HoldfastError } from '../errors.ts';
+import { type AttemptRecord, HoldfastError, isHoldfastError } from '../errors.ts';
 import type { Medium } from '../media/medium.ts';
 import { mediumOf } from '../media/url.ts';
+import { CallWatch } from '../observe/call-watch.ts';
+import { areClientCallsHeard, channels } from '../observe/channels.ts';
+import type { Route, Routes } from '../observe/routes.ts';
 import { sessionBytes } from '../protocols/holdfast/hello.ts';
 import { holdfastProtocol } from '../protocols/holdfast/index.ts';
 import { IdleLife } from '../retry/idle-life.ts';
 import { optionError, show } from '../util/check.ts';
-import { emitSafely } from '../util/emit.ts';
+import { emitSafely, tellSafely } from '../util/emit.ts';
 import { defineVerbs, type InputOf, type OutputOf, type Verbs } from '../verbs/define.ts';
 import { type PublishedTable, tableOf } from '../verbs/table.ts';
 import type { ClientEvents, ClientState } from './events.ts';
 import { Links, type LinksListener } from './links.ts';
+import { howOf } from './observing.ts';
 import {
   type CallOptions,
   type ClientOptions,
@@ -36,6 +40,20 @@ export type CallMethods<V extends Verbs> = {
   ) => Promise<OutputOf<V[Name]>>;
 };
 
+/** What a call came to, and how. */
+export interface WithHistory<Output> {
+  readonly value: Output;
+  /** Every attempt, oldest first; the last one brought the value. */
+  readonly attempts: readonly AttemptRecord[];
+}
+
+/** The verbs of a registry as methods that tell of their attempts too. */
+export type HistoryMethods<V extends Verbs> = {
+  readonly [Name in keyof V]: (
+    ...args: CallArguments<InputOf<V[Name]>>
+  ) => Promise<WithHistory<OutputOf<V[Name]>>>;
+};
+
 /**
  * Calls a server's verbs, over one connection that it makes when it is needed and makes again when
  * it is lost. Made by {@link connect}; ends with {@link close} or {@link destroy}. An idle client
@@ -44,12 +62,18 @@ export type CallMethods<V extends Verbs> = {
 export class Client<V extends Verbs = Verbs> {
   /** One method for each verb of the registry; empty without a registry. */
   readonly call: CallMethods<V>;
+  /**
+   * The same methods, which resolve to `{ value, attempts }`. When such a call fails, the attempts
+   * are in the error, as those of every call.
+   */
+  readonly withHistory: HistoryMethods<V>;
   /** Resolves when everything is closed, with the reason that was given to `destroy`. */
   readonly closed: Promise<Error | undefined>;
   readonly #events = new EventEmitter<ClientEvents>();
   readonly #links: Links;
   readonly #uses = new Map<string, VerbUse>();
   readonly #tables = new Tables();
+  readonly #routes: Routes;
   readonly #timeoutMs: number;
   #isClosing = false;
 
@@ -81,9 +105,19 @@ export class Client<V extends Verbs = Verbs> {
       onReconnecting: (event) => emitSafely(this.#events, 'reconnecting', event),
       onReplay: (event) => emitSafely(this.#events, 'replay', event),
       onDraining: (event) => emitSafely(this.#events, 'draining', event),
+      onLinkUp: (link) => channels.clientLinkUp.publish({ client: this, link }),
+      onLinkDown: (link, reason) => channels.clientLinkDown.publish({ client: this, link, reason }),
       onClosed,
     });
-    this.call = this.#methods(registry);
+    this.#routes = this.#links.calls.routes;
+    for (const row of tableOf(registry ?? {})) {
+      this.#uses.set(row.name, new VerbUse(row.name, row, registry?.[row.name]));
+    }
+    this.call = this.#methods((use, input, given) => this.#start(use, input, given));
+    this.withHistory = this.#methods(async (use, input, given) => {
+      const attempts: AttemptRecord[] = [];
+      return { value: await this.#start(use, input, given, attempts), attempts };
+    });
   }
 
   /** What the client does at the moment. */
@@ -130,6 +164,14 @@ export class Client<V extends Verbs = Verbs> {
     return (this.#tables.latest as ServerTable).published();
   }
 
+  /**
+   * The figures of each verb that was called, over the last minute: what callers saw and what
+   * attempts came to.
+   */
+  routes(): Route[] {
+    return this.#routes.rows();
+  }
+
   /** Takes no new calls, waits until the pending ones have settled, then ends. */
   async close(): Promise<void> {
     this.#isClosing = true;
@@ -161,15 +203,14 @@ export class Client<V extends Verbs = Verbs> {
     return this;
   }
 
-  #methods(verbs: V | undefined): CallMethods<V> {
+  #methods<Methods>(
+    start: (use: VerbUse, input: unknown, given: CallOptions | undefined) => Promise<unknown>,
+  ): Methods {
     const methods: Record<string, unknown> = {};
-    for (const row of tableOf(verbs ?? {})) {
-      const use = new VerbUse(row.name, row, verbs?.[row.name]);
-      this.#uses.set(row.name, use);
-      methods[row.name] = (input: unknown, options?: CallOptions) =>
-        this.#start(use, input, options);
+    for (const [name, use] of this.#uses) {
+      methods[name] = (input: unknown, options?: CallOptions) => start(use, input, options);
     }
-    return Object.freeze(methods) as CallMethods<V>;
+    return Object.freeze(methods) as Methods;
   }
 
   /** The server's own row holds, as soon as it is known. */
@@ -180,7 +221,12 @@ export class Client<V extends Verbs = Verbs> {
     return use;
   }
 
-  #start(use: VerbUse, input: unknown, given: CallOptions | undefined): Promise<unknown> {
+  #start(
+    use: VerbUse,
+    input: unknown,
+    given: CallOptions | undefined,
+    history?: AttemptRecord[],
+  ): Promise<unknown> {
     if (this.#isClosing) return Promise.reject(closedError(use.name));
     let options: CallOptions | undefined;
     if (given !== undefined) {
@@ -190,16 +236,64 @@ export class Client<V extends Verbs = Verbs> {
         return Promise.reject(error);
       }
     }
-    if (use.input === undefined && use.output === undefined)
-      return this.#promise(use, input, options);
-    return checkedInput(use, input)
-      .then(() => this.#promise(use, input, options))
-      .then((output) => checkedOutput(use, output));
+    const watch = this.#watchOf(use, options, history);
+    const call = use.isPlain
+      ? this.#promise(use, input, options, watch)
+      : this.#checked(use, input, options, watch);
+    return watch === undefined ? call : watch.until(call);
   }
 
-  #promise(use: VerbUse, input: unknown, options: CallOptions | undefined): Promise<unknown> {
+  /** Follows the call if somebody wants to hear of it. */
+  #watchOf(
+    use: VerbUse,
+    options: CallOptions | undefined,
+    history: AttemptRecord[] | undefined,
+  ): CallWatch | undefined {
+    const onAttempt = options?.onAttempt;
+    const isWatched =
+      onAttempt !== undefined ||
+      history !== undefined ||
+      this.#events.listenerCount('attempt') > 0 ||
+      areClientCallsHeard();
+    if (!isWatched) return undefined;
+    return new CallWatch(this, use.name, this.#routes.clock, (attempt) => {
+      history?.push(attempt);
+      if (onAttempt !== undefined) tellSafely(onAttempt, attempt);
+      emitSafely(this.#events, 'attempt', { verb: use.name, ...attempt });
+    });
+  }
+
+  /** A call whose verb has schemas: what its caller sees depends on them too. */
+  async #checked(
+    use: VerbUse,
+    input: unknown,
+    options: CallOptions | undefined,
+    watch: CallWatch | undefined,
+  ): Promise<unknown> {
+    const { clock } = this.#routes;
+    const madeAt = clock.now();
+    const figures = this.#routes.of(use.name);
+    try {
+      await checkedInput(use, input);
+      const reply = await this.#promise(use, input, options, watch);
+      const output = await checkedOutput(use, reply);
+      figures.settled(clock.now(), clock.now() - madeAt, 'well');
+      return output;
+    } catch (error) {
+      const how = isHoldfastError(error) ? howOf(error.outcome) : 'failed';
+      figures.settled(clock.now(), clock.now() - madeAt, how);
+      throw error;
+    }
+  }
+
+  #promise(
+    use: VerbUse,
+    input: unknown,
+    options: CallOptions | undefined,
+    watch: CallWatch | undefined,
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#links.calls.start(use, input, options, resolve, reject);
+      this.#links.calls.start(use, input, options, resolve, reject, watch);
     });
   }
 }

@@ -36,6 +36,11 @@ export interface ReplayEvent {
   readonly why: AttemptRecord['why'];
 }
 
+/** An attempt of a call has ended, or it was decided anew what follows from it. */
+export interface AttemptEvent extends AttemptRecord {
+  readonly verb: string;
+}
+
 /** The server drains: the client leaves this link for another. */
 export interface DrainingEvent {
   readonly link: string;
@@ -48,5 +53,6 @@ export interface ClientEvents {
   state: (event: StateEvent) => void;
   reconnecting: (event: ReconnectingEvent) => void;
   replay: (event: ReplayEvent) => void;
+  attempt: (event: AttemptEvent) => void;
   draining: (event: DrainingEvent) => void;
 }

@@ -5,7 +5,9 @@ import {
   messageOf,
   type Outcome,
 } from '../errors.ts';
+import { suggestion } from '../util/nearest.ts';
 import type { Call } from './call.ts';
+import type { ClientLink } from './client-link.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /** What the error of a call can carry beside its code and outcome. */
@@ -79,4 +81,14 @@ export function atVerb(error: unknown, verb: string): HoldfastError {
 /** An error of the transport, in words that fit behind a colon. */
 export function inWords(cause: Error | undefined): string {
   return cause === undefined ? 'the connection ended' : messageOf(cause);
+}
+
+/** A server cannot take a call, for it does not have its verb. */
+export function noSuchVerb(verb: string, { table }: ClientLink): string {
+  return `the server has no such verb${suggestion(verb, table.names())}`;
+}
+
+/** A server cannot take a call, for it is too large. */
+export function tooLarge(bytes: number, { maxFrameBytes }: ClientLink): string {
+  return `its message of ${bytes} bytes is larger than the server's maxFrameBytes (${maxFrameBytes})`;
 }

@@ -64,8 +64,7 @@ export class Inquiry {
     switch (answer.result) {
       case 'applied':
         this.#answered(question);
-        this.#calls.settle(call);
-        call.resolve(answer.output);
+        this.#calls.resolve(call, answer.output);
         return;
       case 'not-applied':
         this.#answered(question);

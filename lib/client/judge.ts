@@ -3,6 +3,7 @@ import type { RetryBudget } from '../retry/budget.ts';
 import type { VerbRow } from '../verbs/table.ts';
 import type { Call } from './call.ts';
 import type { ClientLink } from './client-link.ts';
+import { countRecord, writeRecord } from './observing.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import {
   type Circumstances,
@@ -43,6 +44,7 @@ export class Judge {
     let decision = decide(facts);
     if (decision.costs && !this.#budget.withdraw()) {
       decision = doubt(facts, 'the retry budget is empty');
+      call.verb.figures?.budgetRefused(this.#options.clock.now());
     }
     this.record(call, link, evidence, decision.action, `${event}: ${decision.why}`);
     return decision;
@@ -109,7 +111,7 @@ export class Judge {
   note(call: Call, { action: decision, why }: Decision): void {
     const last = call.history?.at(-1);
     if (last === undefined) this.record(call, call.lostLink, 'handed-over', decision, why);
-    else call.history?.push({ ...last, decision, why });
+    else writeRecord(call, { ...last, decision, why });
   }
 
   /** Writes one line of the call's history. */
@@ -119,16 +121,14 @@ export class Judge {
     evidence: Evidence,
     decision: AttemptRecord['decision'],
     why: string,
+    phase: AttemptRecord['phase'] = phases[evidence] ?? 'sent',
   ): void {
-    call.history ??= [];
-    call.history.push({
-      number: call.attempts,
-      link: link?.label ?? '',
-      phase: phases[evidence] ?? 'sent',
-      evidence,
-      decision,
-      why,
-    });
+    const now = this.#options.clock.now();
+    const durationMs = call.attempts === 0 ? 0 : now - call.sentAt;
+    const { attempts: number } = call;
+    const { label = '' } = link ?? {};
+    writeRecord(call, { number, link: label, phase, evidence, decision, why, durationMs });
+    countRecord(call, evidence, decision, now);
   }
 }
 

@@ -27,6 +27,8 @@ export interface LinksListener {
   onReconnecting(event: ReconnectingEvent): void;
   onReplay(event: ReplayEvent): void;
   onDraining(event: DrainingEvent): void;
+  onLinkUp(link: string): void;
+  onLinkDown(link: string, reason: Error | undefined): void;
   /** Everything is closed. */
   onClosed(reason: Error | undefined): void;
 }
@@ -203,6 +205,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
       this.#others.add(older);
       older.leave();
     }
+    this.#listener.onLinkUp(link.label);
     this.#tellState(undefined);
     for (const reader of this.#readers) reader.resolve();
     link.pump();
@@ -279,6 +282,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
 
   onLost(link: ClientLink, cause: Error | undefined): void {
     if (this.#dialler.lost(link, cause)) return;
+    this.#listener.onLinkDown(link.label, cause);
     if (link === this.#link) {
       this.#endpoints.failed(link.medium, this.#options.clock.now());
       if (!link.isUseful) this.#tries++;

@@ -1,3 +1,4 @@
+import type { AttemptRecord } from '../errors.ts';
 import { frameBytes } from '../link/limits.ts';
 import type { BackoffBounds } from '../retry/backoff.ts';
 import {
@@ -138,6 +139,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** For `once`: names the effect, so that calls of several clients count as one. */
   readonly key?: string;
+  /** Told of each attempt as it ends, also of the one that succeeds: what is known of it and why. */
+  readonly onAttempt?: (attempt: AttemptRecord) => void;
 }
 
 const signal: Check = (name, value) => {
@@ -151,6 +154,7 @@ const callChecks: Checks<CallOptions> = {
   replay: oneOf(replaySettings),
   signal,
   key: ofType('string'),
+  onAttempt: ofType('function'),
 };
 
 /** Checks a call's options. */

@@ -1,3 +1,4 @@
+import type { Figures } from '../observe/figures.ts';
 import type { StandardSchema } from '../verbs/schema.ts';
 import { stricterRow, type VerbRow } from '../verbs/table.ts';
 import type { ServerTable } from './tables.ts';
@@ -7,6 +8,10 @@ export class VerbUse {
   readonly name: string;
   readonly input: StandardSchema | undefined;
   readonly output: StandardSchema | undefined;
+  /** True when the verb has no schemas. */
+  readonly isPlain: boolean;
+  /** Set at the first call. */
+  figures: Figures | undefined;
   /** What holds: of the own row and the server's, where both are known, the stricter. */
   row: VerbRow;
   /** The verb's place in the table that was looked at last; -1 when it is not there. */
@@ -27,6 +32,7 @@ export class VerbUse {
     this.row = mine ?? { name, safety: 'mutate', settings: {} };
     this.input = schemas?.input;
     this.output = schemas?.output;
+    this.isPlain = this.input === undefined && this.output === undefined;
   }
 
   /** Looks the verb up in a server's table; cheap when it is the same table as last time. */

@@ -28,14 +28,18 @@ export class Answers {
     } catch (error) {
       // The handler ran, but its reply cannot travel.
       this.#listener.onHandlerError(call.verb, error);
-      this.error(call, failureOf(error));
+      this.error(call, failureOf(error), error);
+      return;
     }
+    call.ended('reply');
   }
 
-  error(call: ServerCall, failure: RemoteFailure): void {
+  /** @param thrown for subscribers in this process */
+  error(call: ServerCall, failure: RemoteFailure, thrown: unknown = failure): void {
     if (call.isCancelled) return;
     const { session, number, isRecorded } = call;
     session.error(number, encodeFailure(number, failure, session.maxFrameBytes), isRecorded);
+    call.ended('error', thrown);
   }
 
   /** The call was not executed: nothing is recorded, and a client that asks is told `never`. */
@@ -43,6 +47,7 @@ export class Answers {
     if (call.isCancelled) return;
     const { session, number } = call;
     session.decline(number, encodeRefusal(number, refusal, session.maxFrameBytes));
+    call.ended('refused', refusal);
   }
 
   /** Nobody can tell whether the call was executed: nothing is recorded. */
@@ -50,6 +55,7 @@ export class Answers {
     if (call.isCancelled) return;
     const { session, number } = call;
     session.decline(number, encodeUnknown(number, { code, message }, session.maxFrameBytes));
+    call.ended('unknown', { code, message });
   }
 
   /** A handler threw: it refused the call, or it failed. */
@@ -59,7 +65,7 @@ export class Answers {
       return;
     }
     if (!call.isCancelled) this.#listener.onHandlerError(call.verb, error);
-    this.error(call, failureOf(error));
+    this.error(call, failureOf(error), error);
   }
 
   /** A handler of a recorded call threw; gives what crosses the wire. */

@@ -1,4 +1,6 @@
 import { HoldfastError } from '../errors.ts';
+import { areServerCallsHeard } from '../observe/channels.ts';
+import type { ServerWatch, ServerWatches } from '../observe/server-watch.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import { unpackValue } from '../protocols/holdfast/values.ts';
 import type { Refusal } from '../protocols/protocol.ts';
@@ -20,13 +22,19 @@ export class Dispatch {
   readonly #options: ResolvedServerOptions;
   readonly #answers: Answers;
   readonly #once: OnceRunner;
+  readonly #watches: ServerWatches;
+  /** By the verb's place in the table. */
+  readonly #watchOf: readonly ServerWatch[];
 
   constructor(
     served: readonly ServedVerb[],
     options: ResolvedServerOptions,
     answers: Answers,
     once: OnceRunner,
+    watches: ServerWatches,
   ) {
+    this.#watches = watches;
+    this.#watchOf = served.map(({ name }) => watches.of(name));
     this.#served = served;
     this.#options = options;
     this.#answers = answers;
@@ -35,17 +43,21 @@ export class Dispatch {
 
   onCall(link: ServerLink, arrived: ArrivedCall): void {
     const session = link.session as Session;
-    if (this.#isKnown(link, session, arrived)) return;
     const { number, verbIndex, form, buffer, valueStart, valueEnd, owned } = arrived;
+    const watch = this.#watchOf[verbIndex];
+    if (this.#isKnown(link, session, arrived, watch)) return;
     const served = this.#served[verbIndex];
-    if (served === undefined) {
+    if (served === undefined || watch === undefined) {
       const message = `the server has no verb at place ${verbIndex}`;
-      link.refuse(number, hopeless('ERR_HOLDFAST_UNKNOWN_VERB', message));
+      const refusal = hopeless('ERR_HOLDFAST_UNKNOWN_VERB', message);
+      link.refuse(number, refusal);
+      this.#watches.unknownVerb(refusal);
       return;
     }
     const refusal = this.#refusalOf(link, session, arrived);
     if (refusal !== undefined) {
       link.refuse(number, refusal);
+      watch.refused(refusal);
       return;
     }
     let input: unknown;
@@ -54,9 +66,10 @@ export class Dispatch {
     } catch (error) {
       const { code, message } = error as HoldfastError;
       link.refuse(number, hopeless(code, message));
+      watch.refused({ code, message });
       return;
     }
-    const call = new ServerCall(link, session, served, arrived, this.#options.clock);
+    const call = new ServerCall(link, session, served, arrived, this.#options.clock, watch);
     if (served.isPlain) this.#runPlain(served, call, input);
     else this.#runChecked(served, call, input, arrived);
   }
@@ -65,21 +78,29 @@ export class Dispatch {
    * A call that the session knows already. On one link a number comes for the first time only once.
    * A repeat of a call that runs waits for its answer; of one that is done it gets the record.
    */
-  #isKnown(link: ServerLink, session: Session, { number, attempt }: ArrivedCall): boolean {
+  #isKnown(
+    link: ServerLink,
+    session: Session,
+    { number, attempt }: ArrivedCall,
+    watch: ServerWatch | undefined,
+  ): boolean {
     if (attempt <= 1) {
       if (number <= link.highestNumber) throw duplicate(number);
       link.highestNumber = number;
       return false;
     }
+    watch?.replayed();
     const running = session.running.get(number);
     if (running !== undefined) {
       if (running.link === link) throw duplicate(number);
       running.link = link;
+      watch?.overtaken();
       return true;
     }
     if (session.runs(number)) return true;
     if (session.records.fateOf(number) !== 'done') return false;
     link.send(session.records.frameOf(number));
+    watch?.answeredAgain();
     return true;
   }
 
@@ -106,7 +127,7 @@ export class Dispatch {
     let output: unknown;
     let promise: Promise<unknown> | undefined;
     try {
-      output = served.handler(input, call);
+      output = handled(served, call, input);
       // Whatever a foreign `then` does, the promise that is made of it settles once.
       if (isThenable(output)) promise = Promise.resolve(output);
     } catch (error) {
@@ -135,7 +156,7 @@ export class Dispatch {
         input = result.value;
       }
       const handle = async (): Promise<unknown> =>
-        checkedOutput(verb.output, await served.handler(input, call));
+        checkedOutput(verb.output, await handled(served, call, input));
       if (isOnce) await this.#once.run(call, served, fingerprint, keepMs, handle);
       else this.#answers.reply(call, await handle());
     };
@@ -171,6 +192,12 @@ export class Dispatch {
       },
     );
   }
+}
+
+/** Runs the handler; who subscribes is told. */
+function handled(served: ServedVerb, call: ServerCall, input: unknown): unknown {
+  if (!areServerCallsHeard()) return served.handler(input, call);
+  return call.watch.run(call, () => served.handler(input, call));
 }
 
 async function checkedOutput(

@@ -1,13 +1,14 @@
 import type { Peer } from '../media/medium.ts';
+import type { ServedResult, ServerCallMessage } from '../observe/channels.ts';
+import type { ServedCall, ServerWatch } from '../observe/server-watch.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { Clock } from '../util/clock.ts';
-import type { CallContext } from './call-context.ts';
 import type { ServedVerb } from './handlers.ts';
 import { type Principal, principalId } from './principal.ts';
 import type { RunningCall, Session, SessionLink } from './session.ts';
 
 /** One call at the server, while its handler runs. */
-export class ServerCall implements CallContext, RunningCall {
+export class ServerCall implements ServedCall, RunningCall {
   readonly verb: string;
   readonly number: number;
   readonly attempt: number;
@@ -24,6 +25,9 @@ export class ServerCall implements CallContext, RunningCall {
   readonly isRecorded: boolean;
   /** Nobody waits for the answer any more. */
   isCancelled = false;
+  readonly arrivedAt: number;
+  message: ServerCallMessage | undefined;
+  readonly watch: ServerWatch;
   /** For handlers that `transactional` made, while they run. */
   transaction: unknown;
   readonly #deadlineAt: number;
@@ -36,7 +40,9 @@ export class ServerCall implements CallContext, RunningCall {
     { name, verb }: ServedVerb,
     arrived: ArrivedCall,
     clock: Clock,
+    watch: ServerWatch,
   ) {
+    this.watch = watch;
     this.link = link;
     this.session = session;
     this.isRecorded = verb.safety !== 'read';
@@ -47,7 +53,8 @@ export class ServerCall implements CallContext, RunningCall {
     this.attempt = arrived.attempt;
     this.key = verb.safety === 'once' ? recordKey(session, arrived) : arrived.key;
     this.inputBytes = arrived.valueEnd - arrived.valueStart;
-    this.#deadlineAt = clock.now() + arrived.remainingMs;
+    this.arrivedAt = link.heardAt;
+    this.#deadlineAt = this.arrivedAt + arrived.remainingMs;
     this.#clock = clock;
   }
 
@@ -64,8 +71,14 @@ export class ServerCall implements CallContext, RunningCall {
     return this.#controller.signal;
   }
 
+  /** It is answered, or nobody waits any more. */
+  ended(result: ServedResult, error?: unknown): void {
+    this.watch.ended(this, result, error);
+  }
+
   /** Nobody waits any more: the handler's signal aborts and its answer is dropped. */
   cancel(reason: Error): void {
+    if (!this.isCancelled) this.ended('cancelled', reason);
     this.isCancelled = true;
     this.#controller?.abort(reason);
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { HoldfastError, type Outcome } from '../errors.ts';
 import type { Channel, Listener, Listening, Peer } from '../media/medium.ts';
+import type { ServerWatches } from '../observe/server-watch.ts';
 import { encodeServerHello } from '../protocols/holdfast/hello.ts';
 import { packTable } from '../protocols/holdfast/packed-table.ts';
 import { ReplyWriter } from '../protocols/holdfast/reply-writer.ts';
@@ -81,6 +82,7 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
     served: readonly ServedVerb[],
     options: ResolvedServerOptions,
     listener: ServerListener,
+    watches: ServerWatches,
   ) {
     const { clock, maxRecords, maxFrameBytes, maxCalls } = options;
     const { resumeGraceMs, keepSessionsMs, maxSessions, maxRecordedBytes } = options;
@@ -127,7 +129,7 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
       },
       answers,
     );
-    this.#dispatch = new Dispatch(served, options, answers, this.#once);
+    this.#dispatch = new Dispatch(served, options, answers, this.#once, watches);
   }
 
   /**

@@ -46,7 +46,8 @@ export class ServerLink implements ChannelUser, ServerSink {
   readonly #alarm: Alarm;
   /** Largest frame that the client takes. */
   #maxFrameBytes = 0;
-  #heardAt: number;
+  /** When something came last. */
+  heardAt: number;
   /** When it was last looked whether the client lives. */
   #lookedAt = 0;
   readonly #pings: PingWatch;
@@ -64,12 +65,12 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.peer = channel.peer;
     this.#owner = owner;
     this.#channel = channel;
-    this.#heardAt = clock.now();
+    this.heardAt = clock.now();
     this.#outbox = new Outbox(channel, () => this.#onEmpty());
     this.#pings = new PingWatch(this.#outbox);
     this.#wire = new HoldfastServerWire(this, maxFrameBytes);
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
-    this.#alarm.set(this.#heardAt + handshakeTimeoutMs);
+    this.#alarm.set(this.heardAt + handshakeTimeoutMs);
     channel.start(this);
     channel.ref();
   }
@@ -133,14 +134,14 @@ export class ServerLink implements ChannelUser, ServerSink {
     if (this.#isGone) return;
     const { clock, idlePingMs, heartbeatTimeoutMs } = this.#owner.options;
     const now = clock.now();
-    const silentMs = now - Math.max(this.#heardAt, this.#lookedAt);
+    const silentMs = now - Math.max(this.heardAt, this.#lookedAt);
     if (silentMs > idlePingMs + heartbeatTimeoutMs && this.session !== undefined) {
       // This process was stopped, or blocked, for so long that the client must have given the link
       // up. What lies in its buffers is from another time, and may have been done elsewhere.
       this.destroy();
       return;
     }
-    this.#heardAt = now;
+    this.heardAt = now;
     this.#pings.end();
     try {
       this.#wire.receive(chunk);
@@ -328,8 +329,8 @@ export class ServerLink implements ChannelUser, ServerSink {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#pings.end();
-    this.#heardAt = this.#owner.options.clock.now();
-    this.#alarm.set(this.#heardAt + this.#owner.options.idlePingMs);
+    this.heardAt = this.#owner.options.clock.now();
+    this.#alarm.set(this.heardAt + this.#owner.options.idlePingMs);
     this.#channel.resume();
     try {
       this.#wire.release();
@@ -361,9 +362,9 @@ export class ServerLink implements ChannelUser, ServerSink {
       this.#alarm.set(now + heartbeatTimeoutMs);
       return;
     }
-    const silentMs = now - this.#heardAt;
+    const silentMs = now - this.heardAt;
     if (silentMs < idlePingMs) {
-      this.#alarm.set(this.#heardAt + idlePingMs);
+      this.#alarm.set(this.heardAt + idlePingMs);
     } else if (this.#pings.token === 0) {
       this.#push(this.#wire.ping(this.#pings.begin()));
       this.#alarm.set(now + heartbeatTimeoutMs);

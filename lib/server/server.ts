@@ -1,12 +1,14 @@
 import { EventEmitter } from 'eventemitter3';
 import type { HoldfastError } from '../errors.ts';
 import type { Listener, Peer } from '../media/medium.ts';
+import { type Route, Routes } from '../observe/routes.ts';
+import { ServerWatches } from '../observe/server-watch.ts';
 import { type Checks, milliseconds, resolveOptions } from '../util/check.ts';
 import { emitSafely } from '../util/emit.ts';
 import type { PublishedTable } from '../verbs/table.ts';
 import type { ServedVerb } from './handlers.ts';
 import type { ResolvedServerOptions } from './options.ts';
-import { type CutCall, ServerCore } from './server-core.ts';
+import { type CutCall, ServerCore, type ServerListener } from './server-core.ts';
 
 /** How a drain ended. */
 export interface DrainReport {
@@ -40,16 +42,20 @@ const drainChecks: Checks<DrainOptions> = { timeoutMs: milliseconds(1), noticeMs
 /** Serves verbs. Made by {@link serve}; ends with {@link drain} or {@link close}. */
 export class Server {
   readonly #core: ServerCore;
+  readonly #routes: Routes;
   readonly #events = new EventEmitter<ServerEvents>();
   #urls: readonly string[] = [];
 
   /** @internal */
   constructor(served: readonly ServedVerb[], options: ResolvedServerOptions) {
-    this.#core = new ServerCore(served, options, {
+    this.#routes = new Routes(options.clock);
+    const watches = new ServerWatches(this, this.#routes);
+    const listener: ServerListener = {
       onFault: (peer, error) => emitSafely(this.#events, 'fault', { peer, error }),
       onHandlerError: (verb, error) => emitSafely(this.#events, 'handlerError', { verb, error }),
       onStoreError: (error, verb) => emitSafely(this.#events, 'storeError', { verb, error }),
-    });
+    };
+    this.#core = new ServerCore(served, options, listener, watches);
   }
 
   /** @internal */
@@ -71,6 +77,14 @@ export class Server {
   /** How many connections there are. */
   get connections(): number {
     return this.#core.links.size;
+  }
+
+  /**
+   * The figures of each verb that was called, over the last minute. *Effective* are the calls that
+   * ran, *actual* what came: refused calls and repeats too.
+   */
+  routes(): Route[] {
+    return this.#routes.rows();
   }
 
   /** Resolves when the server listens no more and every connection is closed. */

@@ -12,6 +12,8 @@ import { frameOf, type RecordBudget, type RecordedFrame, Records, wholeFrame } f
 export interface SessionLink {
   /** Where it comes from. */
   readonly peer: Peer;
+  /** When something came last. */
+  readonly heardAt: number;
   /** Sends a frame that answers a call. */
   send(frame: RecordedFrame): void;
   /** The server cannot tell whether it executed the call. */

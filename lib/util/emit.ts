@@ -9,8 +9,15 @@ export function emitSafely<Events extends object, Name extends keyof Events & st
   name: Name,
   event: Events[Name] extends (event: infer Event) => void ? Event : never,
 ): void {
+  tellSafely((given) => {
+    (emitter as unknown as EventEmitter<EventMap>).emit(name, given as never);
+  }, event);
+}
+
+/** Calls a listener. When it throws, its error surfaces as uncaught and the caller goes on. */
+export function tellSafely<Event>(listener: (event: Event) => void, event: Event): void {
   try {
-    (emitter as unknown as EventEmitter<EventMap>).emit(name, event as never);
+    listener(event);
   } catch (error) {
     queueMicrotask(() => {
       throw error;
