@@ -1,0 +1,3 @@
+import { crashScenes } from './crash-scenes.ts';
+
+crashScenes(15);

@@ -1,0 +1,3 @@
+import { restartScenes } from './restart-scenes.ts';
+
+restartScenes(5);
