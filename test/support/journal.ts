@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { lmdbCompletions } from '../../lib/completions/lmdb.ts';
+import { entriesTable } from './scene-server.ts';
 import { Executions } from './verbs.ts';
-
-/** Where servers with transactions note what they have executed. */
-export const entriesTable = 'entries';
 
 /** What the servers of a scene have written down themselves, whichever of them ran what. */
 export class Journal extends Executions {
@@ -17,5 +16,21 @@ export class Journal extends Executions {
       else if (line.startsWith('-')) journal.ended.note(line.slice(1));
     }
     return journal;
+  }
+
+  /** Adds what the servers have done in transactions. */
+  async addCommitted(path: string): Promise<void> {
+    const store = await lmdbCompletions({ path });
+    try {
+      const entries = store.environment.openDB<number, string>({ name: entriesTable });
+      for (const { key, value } of entries.getRange()) {
+        for (let time = 0; time < value; time++) {
+          this.note(key);
+          this.ended.note(key);
+        }
+      }
+    } finally {
+      await store.close();
+    }
   }
 }

@@ -1,4 +1,10 @@
-import { type CallOptions, type Client, type ClientOptions, connect, type Safety } from '../../lib/index.ts';
+import {
+  type CallOptions,
+  type Client,
+  type ClientOptions,
+  connect,
+  type Safety,
+} from '../../lib/index.ts';
 import { type Told, toldOf } from './truth.ts';
 import { verbs } from './verbs.ts';
 
@@ -6,13 +12,14 @@ const classes: readonly Safety[] = ['read', 'idempotent', 'semi', 'once', 'mutat
 
 /** What calls are made. */
 export interface LoadOptions {
-  readonly random: () => number;
   /** How long the handler of the next call takes, in ms. */
   readonly delayMs: () => number;
   /** Default: one worker for each class. */
   readonly workers?: readonly Safety[];
   /** So great a part of the `once` calls is made by two clients at the same time, under one key. */
   readonly sharedShare?: number;
+  /** Begins the names of its calls, where there is more than one load. */
+  readonly who?: string;
   readonly client?: ClientOptions;
   readonly call?: CallOptions;
 }
@@ -31,6 +38,8 @@ export class Load {
   readonly clients: readonly Client<typeof verbs>[];
   /** How often calls were sent again. */
   replays = 0;
+  /** How long the slowest call took. */
+  slowestMs = 0;
   readonly #options: LoadOptions;
   readonly #workers: readonly Promise<void>[];
   #watchers: (() => void)[] = [];
@@ -41,9 +50,9 @@ export class Load {
     this.#options = options;
     this.clients = targets.map((target) => connect(target, verbs, { ...hasty, ...options.client }));
     for (const client of this.clients) client.on('replay', () => this.replays++);
-    const { workers = classes } = options;
+    const { workers = classes, who = 'call' } = options;
     this.#workers = this.clients.flatMap((_, client) =>
-      workers.map((safety, worker) => this.#work(client, safety, `${client}.${worker}`)),
+      workers.map((safety, worker) => this.#work(client, safety, `${who} ${client}.${worker}`)),
     );
   }
 
@@ -70,10 +79,10 @@ export class Load {
   }
 
   async #work(client: number, safety: Safety, who: string): Promise<void> {
-    const { random, delayMs, sharedShare = 0 } = this.#options;
+    const { delayMs, sharedShare = 0 } = this.#options;
     for (let index = 0; !this.#isOver; index++) {
       const name = `${who} ${safety} ${index} @${Math.floor(delayMs())}`;
-      if (safety === 'once' && random() < sharedShare) {
+      if (safety === 'once' && Math.random() < sharedShare) {
         const other = (client + 1) % this.clients.length;
         const options = { key: name };
         await Promise.all([
@@ -89,7 +98,9 @@ export class Load {
   async #call(client: number, safety: Safety, name: string, more: CallOptions = {}): Promise<void> {
     const { call } = this.clients[client] as Client<typeof verbs>;
     const options = { ...this.#options.call, ...more };
+    const start = performance.now();
     this.told.push(await toldOf(safety, name, call[safety](name, options)));
+    this.slowestMs = Math.max(this.slowestMs, performance.now() - start);
     for (const wake of this.#watchers.splice(0)) wake();
   }
 }

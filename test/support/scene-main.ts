@@ -9,8 +9,7 @@ import {
   serve,
   transactional,
 } from '../../lib/index.ts';
-import { entriesTable } from './journal.ts';
-import type { SceneOrder, SceneReport, SceneTask } from './scene-server.ts';
+import { entriesTable, type SceneOrder, type SceneReport, type SceneTask } from './scene-server.ts';
 import { verbs } from './verbs.ts';
 
 /**

@@ -15,6 +15,9 @@ export type ScenePlace =
     }
   | { readonly kind: 'redis'; readonly url: string; readonly leaseMs: number };
 
+/** The table in which servers with transactions note what they have done. */
+export const entriesTable: string = 'entries';
+
 /** What a server of a scene is told, as JSON in its only argument. */
 export interface SceneTask {
   readonly listen: readonly string[];

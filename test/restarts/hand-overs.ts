@@ -1,0 +1,3 @@
+import { restartScenes } from '../scenarios/restart-scenes.ts';
+
+restartScenes(100);

@@ -1,0 +1,3 @@
+import { fleetScenes } from '../scenarios/crash-scenes.ts';
+
+fleetScenes(20);
