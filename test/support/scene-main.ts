@@ -69,8 +69,12 @@ async function start(): Promise<Server> {
   });
 }
 
+/** Longer than any scene: nobody is left behind when the one who watches is killed. */
+const lifeMs = 1_800_000;
+
 async function run(): Promise<void> {
   const { pid } = process;
+  setTimeout(() => process.exit(1), lifeMs).unref();
   say({ kind: 'started', pid });
   const server = await start();
   say({ kind: 'serving', pid, urls: server.urls });
