@@ -4,8 +4,10 @@ import type { ServerWatch, ServerWatches } from '../observe/server-watch.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import { unpackValue } from '../protocols/holdfast/values.ts';
 import type { Refusal } from '../protocols/protocol.ts';
+import { wheelOf } from '../retry/timer-wheel.ts';
 import { isThenable } from '../util/is-thenable.ts';
 import { describeIssues, type StandardSchema } from '../verbs/schema.ts';
+import { Admission } from './admission.ts';
 import { type Answers, busy, hopeless } from './answers.ts';
 import type { ServedVerb } from './handlers.ts';
 import { fingerprintOf } from './once-ended.ts';
@@ -25,6 +27,7 @@ export class Dispatch {
   readonly #watches: ServerWatches;
   /** By the verb's place in the table. */
   readonly #watchOf: readonly ServerWatch[];
+  readonly #admission: Admission | undefined;
 
   constructor(
     served: readonly ServedVerb[],
@@ -39,6 +42,10 @@ export class Dispatch {
     this.#options = options;
     this.#answers = answers;
     this.#once = once;
+    const { maxConcurrency, clock } = options;
+    if (maxConcurrency === undefined) return;
+    const { maxQueue = Math.ceil(maxConcurrency / 2) } = options;
+    this.#admission = new Admission({ maxConcurrency, maxQueue }, clock, wheelOf(clock), answers);
   }
 
   onCall(link: ServerLink, arrived: ArrivedCall): void {
@@ -70,8 +77,36 @@ export class Dispatch {
       return;
     }
     const call = new ServerCall(link, session, served, arrived, this.#options.clock, watch);
-    if (served.isPlain) this.#runPlain(served, call, input);
-    else this.#runChecked(served, call, input, arrived);
+    if (this.#admission !== undefined) this.#admit(this.#admission, served, call, input, arrived);
+    else if (served.isPlain) this.#runPlain(served, call, input);
+    else this.#runChecked(call, this.#checked(served, call, input, arrived));
+  }
+
+  /** Nothing that waits for its turn will run here; true when there was something. */
+  refuseWaiting(): boolean {
+    return this.#admission?.refuseAll(drainedAway) ?? false;
+  }
+
+  /** Runs a call now or when it has its turn. */
+  #admit(
+    admission: Admission,
+    served: ServedVerb,
+    call: ServerCall,
+    input: unknown,
+    arrived: ArrivedCall,
+  ): void {
+    const work = served.isPlain ? undefined : this.#checked(served, call, input, arrived);
+    const run = (): void => {
+      if (work === undefined) this.#runPlain(served, call, input);
+      else this.#runChecked(call, work);
+    };
+    if (admission.isFull) {
+      this.#hold(call);
+      admission.wait(call, run, () => this.#release(call));
+    } else {
+      admission.enter(call);
+      run();
+    }
   }
 
   /**
@@ -118,7 +153,7 @@ export class Dispatch {
       const isAlone = inputBytes > maxIncomingBytes;
       return (isAlone ? hopeless : busy)('ERR_HOLDFAST_INCOMING_FULL', message);
     }
-    if (arrived.remainingMs > 0) return undefined;
+    if (arrived.remainingMs > 0) return this.#admission?.objectionTo(arrived.remainingMs);
     return hopeless('ERR_HOLDFAST_DEADLINE', 'its deadline had passed when it arrived');
   }
 
@@ -132,19 +167,34 @@ export class Dispatch {
       if (isThenable(output)) promise = Promise.resolve(output);
     } catch (error) {
       this.#answers.fail(call, error);
+      if (this.#admission !== undefined) this.#end(call);
       return;
     }
-    if (promise === undefined) this.#answers.reply(call, output);
-    else this.#await(call, promise, (value) => this.#answers.reply(call, value));
+    if (promise === undefined) {
+      this.#answers.reply(call, output);
+      if (this.#admission !== undefined) this.#end(call);
+    } else {
+      this.#await(call, promise, (value) => this.#answers.reply(call, value));
+    }
   }
 
-  #runChecked(served: ServedVerb, call: ServerCall, given: unknown, arrived: ArrivedCall): void {
+  #runChecked(call: ServerCall, work: () => Promise<void>): void {
+    this.#await(call, work(), () => {});
+  }
+
+  /** What is to be done for a call whose verb has schemas, or is recorded. */
+  #checked(
+    served: ServedVerb,
+    call: ServerCall,
+    given: unknown,
+    arrived: ArrivedCall,
+  ): () => Promise<void> {
     const { name, verb } = served;
     const isOnce = verb.safety === 'once';
     // Now, for the memory of what arrived is reused after this turn.
     const fingerprint = isOnce ? fingerprintOf(name, arrived) : '';
     const keepMs = isOnce ? this.#keepMs(arrived) : 0;
-    const run = async (): Promise<void> => {
+    return async () => {
       let input = given;
       if (verb.input !== undefined) {
         const result = await verb.input['~standard'].validate(given);
@@ -160,7 +210,6 @@ export class Dispatch {
       if (isOnce) await this.#once.run(call, served, fingerprint, keepMs, handle);
       else this.#answers.reply(call, await handle());
     };
-    this.#await(call, run(), () => {});
   }
 
   /** Longer than any repeat of the call can come, and then lie in a connection that hangs. */
@@ -171,26 +220,41 @@ export class Dispatch {
 
   /** The call is on its session's account until the promise settles. */
   #await(call: ServerCall, promise: Promise<unknown>, done: (value: unknown) => void): void {
-    const { session, inputBytes } = call;
-    session.handlers++;
-    session.incomingBytes += inputBytes;
-    session.running.set(call.number, call);
-    const end = (): void => {
-      session.handlers--;
-      session.incomingBytes -= inputBytes;
-      session.finished(call);
-    };
+    if (!call.isHeld) this.#hold(call);
     // Answered first: at no time is a call neither running nor recorded.
     promise.then(
       (value) => {
         done(value);
-        end();
+        this.#end(call);
       },
       (error: unknown) => {
         this.#answers.fail(call, error);
-        end();
+        this.#end(call);
       },
     );
+  }
+
+  /** The call is on its session's account from now on. */
+  #hold(call: ServerCall): void {
+    const { session, inputBytes } = call;
+    call.isHeld = true;
+    session.handlers++;
+    session.incomingBytes += inputBytes;
+    session.running.set(call.number, call);
+  }
+
+  #release(call: ServerCall): void {
+    const { session, inputBytes } = call;
+    call.isHeld = false;
+    session.handlers--;
+    session.incomingBytes -= inputBytes;
+    session.finished(call);
+  }
+
+  /** The handler has ended. */
+  #end(call: ServerCall): void {
+    if (call.isHeld) this.#release(call);
+    this.#admission?.leave(call);
   }
 }
 
@@ -199,6 +263,11 @@ function handled(served: ServedVerb, call: ServerCall, input: unknown): unknown 
   if (!areServerCallsHeard()) return served.handler(input, call);
   return call.watch.run(call, () => served.handler(input, call));
 }
+
+const drainedAway = busy(
+  'ERR_HOLDFAST_DRAINING',
+  'the server drained before the call had its turn',
+);
 
 async function checkedOutput(
   schema: StandardSchema | undefined,

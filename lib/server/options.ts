@@ -27,6 +27,13 @@ export interface ServerOptions {
   readonly maxFrameBytes?: number;
   /** Most calls of one client, on whatever connection, that may run at a time; more are refused. */
   readonly maxCalls?: number;
+  /**
+   * Most handlers that run at a time, over all clients. A few calls more wait for their turn; the
+   * rest is refused for now with the code `ERR_HOLDFAST_OVERLOADED`. Default: no such bound.
+   */
+  readonly maxConcurrency?: number;
+  /** Most calls that wait for their turn then. Default: half of `maxConcurrency`. */
+  readonly maxQueue?: number;
   /** Most connections at a time; more are told so and closed. */
   readonly maxConnections?: number;
   /** Most bytes of inputs that one client may have in handlers; calls beyond are refused. */
@@ -71,8 +78,10 @@ export interface ServerOptions {
 
 /** {@link ServerOptions} with every default filled in. */
 export type ResolvedServerOptions = Readonly<
-  Required<Omit<ServerOptions, 'authenticate' | 'completions'>>
+  Required<Omit<ServerOptions, 'authenticate' | 'completions' | 'maxConcurrency' | 'maxQueue'>>
 > & {
+  readonly maxConcurrency: number | undefined;
+  readonly maxQueue: number | undefined;
   readonly authenticate: Authenticate | undefined;
   readonly completions: CompletionStore | undefined;
 };
@@ -82,6 +91,8 @@ export const serverDefaults: Omit<ResolvedServerOptions, 'listen'> = Object.free
   authenticate: undefined,
   maxFrameBytes: 16 * 1024 * 1024,
   maxCalls: 4_096,
+  maxConcurrency: undefined,
+  maxQueue: undefined,
   maxConnections: 10_000,
   maxIncomingBytes: 64 * 1024 * 1024,
   maxOutgoingBytes: 64 * 1024 * 1024,
@@ -114,6 +125,8 @@ const checks: Checks<ServerOptions> = {
   authenticate: ofType('function'),
   maxFrameBytes: frameBytes,
   maxCalls: wholeNumber(1, 1_000_000),
+  maxConcurrency: wholeNumber(1, 1_000_000),
+  maxQueue: wholeNumber(0, 1_000_000),
   maxConnections: wholeNumber(1),
   maxIncomingBytes: wholeNumber(1),
   maxOutgoingBytes: wholeNumber(1),
@@ -135,5 +148,9 @@ const checks: Checks<ServerOptions> = {
 
 /** Checks and completes a server's options. */
 export function resolveServerOptions(given: ServerOptions): ResolvedServerOptions {
-  return resolveOptions('server option', given, serverDefaults, checks) as ResolvedServerOptions;
+  const resolved = resolveOptions('server option', given, serverDefaults, checks);
+  if (resolved.maxQueue !== undefined && resolved.maxConcurrency === undefined) {
+    throw optionError('Option "maxQueue" needs the option "maxConcurrency"');
+  }
+  return resolved as ResolvedServerOptions;
 }

@@ -28,6 +28,12 @@ export class ServerCall implements ServedCall, RunningCall {
   readonly arrivedAt: number;
   message: ServerCallMessage | undefined;
   readonly watch: ServerWatch;
+  /** Counted on its session's account. */
+  isHeld = false;
+  /** Set while it waits for its turn. */
+  waiting: { drop(): void } | undefined;
+  /** When its handler began, if the server counts how many run. */
+  begunAt = 0;
   /** For handlers that `transactional` made, while they run. */
   transaction: unknown;
   readonly #deadlineAt: number;
@@ -80,6 +86,7 @@ export class ServerCall implements ServedCall, RunningCall {
   cancel(reason: Error): void {
     if (!this.isCancelled) this.ended('cancelled', reason);
     this.isCancelled = true;
+    this.waiting?.drop();
     this.#controller?.abort(reason);
   }
 }

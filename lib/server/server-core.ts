@@ -172,8 +172,12 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
     this.#drainUntil = drainUntil;
     this.#context.isEnding = true;
     const end = new Alarm(this.#wheel, () => {
+      const destroy = (): void => this.#destroyLinks();
+      // What is refused goes out in the next tick, and is then done elsewhere.
+      const isRefused = this.#dispatch.refuseWaiting();
       this.#cutAll('the server drained and its time was over');
-      this.#destroyLinks();
+      if (isRefused) process.nextTick(destroy);
+      else destroy();
     });
     const line = new Alarm(this.#wheel, () => this.#drawLines());
     this.#wheel.hold();

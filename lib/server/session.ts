@@ -29,6 +29,8 @@ export interface RunningCall {
   readonly peer: Peer;
   /** The answer is kept until the client has acknowledged it. */
   readonly isRecorded: boolean;
+  /** Set while it waits for its turn: its handler has not begun. */
+  readonly waiting: unknown;
   /** The link on which it came last. */
   link: SessionLink;
   /** Nobody waits any more: the handler's signal aborts and its answer is dropped. */
@@ -210,10 +212,7 @@ export class Session {
     }
     const call = this.running.get(number);
     if (call === undefined) return;
-    call.cancel(
-      new HoldfastError('ERR_HOLDFAST_ABORTED', `Call "${call.verb}" was cancelled by its caller`),
-    );
-    if (call.isRecorded) this.records.forget(number);
+    this.#cancel(call, ' by its caller');
     this.#heir?.(number, undefined);
     this.finished(call);
   }
@@ -279,12 +278,17 @@ export class Session {
     if (this.#context.isEnding && this.running.size === 0) this.#context.onIdle();
   }
 
+  /** What has begun may have done anything; of what has not, nothing ever happened. */
+  #cancel(call: RunningCall, why: string): void {
+    const hasBegun = call.waiting === undefined;
+    const message = `Call "${call.verb}" was cancelled${why}`;
+    call.cancel(new HoldfastError('ERR_HOLDFAST_ABORTED', message));
+    if (call.isRecorded && hasBegun) this.records.forget(call.number);
+  }
+
   cancelAll(why: string): void {
     for (const call of [...this.running.values()]) {
-      call.cancel(
-        new HoldfastError('ERR_HOLDFAST_ABORTED', `Call "${call.verb}" was cancelled: ${why}`),
-      );
-      if (call.isRecorded) this.records.forget(call.number);
+      this.#cancel(call, `: ${why}`);
       this.#heir?.(call.number, undefined);
       this.finished(call);
     }

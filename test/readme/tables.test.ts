@@ -6,6 +6,7 @@ import { section, tableIn } from './readme.ts';
 /** A default as README writes it. */
 function written(name: string, value: unknown): string {
   if (name === 'clock') return "the system's";
+  if (name === 'maxQueue') return 'half of `maxConcurrency`';
   if (value === undefined) return 'none';
   if (value === Math.random) return '`Math.random`';
   if (typeof value !== 'number') return `\`${JSON.stringify(value)}\``;

@@ -30,6 +30,8 @@ describe('The options of a server', () => {
   for (const name of namesOf(serverDefaults, 'count')) {
     it(`refuses ${name} that is no count`, async () => {
       for (const [value, shown] of wrongCounts) {
+        // Without a queue everything beyond the limit is refused.
+        if (name === 'maxQueue' && value === 0) continue;
         const serving = serveWith({ listen, [name]: value });
         const error = await expectFailure(serving, 'ERR_HOLDFAST_OPTION', `Option "${name}" must`);
         expect(error.message)
@@ -40,7 +42,10 @@ describe('The options of a server', () => {
   }
 
   it('has a test for each option with a number', () => {
-    const numbers = Object.entries(serverDefaults).filter(([, value]) => typeof value === 'number');
+    const withoutDefault = ['maxConcurrency', 'maxQueue'];
+    const numbers = Object.entries(serverDefaults).filter(
+      ([name, value]) => typeof value === 'number' || withoutDefault.includes(name),
+    );
     const tested = [
       ...namesOf(serverDefaults, 'milliseconds'),
       ...namesOf(serverDefaults, 'count'),
@@ -49,6 +54,10 @@ describe('The options of a server', () => {
   });
 
   const wrong: readonly (readonly [options: unknown, text: string])[] = [
+    [{ listen, maxConcurrency: 0 }, '"maxConcurrency" must be a whole number from 1 to 1000000'],
+    [{ listen, maxConcurrency: Number.NaN }, '"maxConcurrency" must be a whole number'],
+    [{ listen, maxConcurrency: 2, maxQueue: -1 }, '"maxQueue" must be a whole number from 0 to'],
+    [{ listen, maxQueue: 2 }, 'Option "maxQueue" needs the option "maxConcurrency"'],
     [undefined, 'Option "listen" must be a URL or a listener, got undefined'],
     [{}, 'Option "listen" must be a URL or a listener, got undefined'],
     [null, 'server option must be an object, got null'],
