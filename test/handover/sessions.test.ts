@@ -294,7 +294,7 @@ describe('A server that takes over from another', () => {
       return [peer, unpack((await peer.nextOf(FrameType.hello)).body) as Greeting];
     }
 
-    it('closes the link at the old one before it says a word', async () => {
+    it('S13: closes the link at the old one before it says a word', async () => {
       const peer = await started();
       await takeOver();
       const [, { verdicts, heirOf }] = await resumed(1, 2, 3);

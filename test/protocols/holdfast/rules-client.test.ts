@@ -132,6 +132,25 @@ describe('what a client must never do, by PROTOCOL.md section 12', () => {
     expect(old.frames).to.deep.equal([]);
   });
 
+  it('C4: sends again at once what is behind the line, although nobody refuses it', async () => {
+    start();
+    const calls = [client.call.mutate('accepted'), client.call.mutate('behind')];
+    const old = await greeted(0);
+    const numbers = [await old.nextOf(FrameType.call), await old.nextOf(FrameType.call)].map(
+      numberOf,
+    );
+    old.send(frame(FrameType.drain, u32(10_000)), frame(FrameType.line, u48(1)));
+    const next = await greeted(1, { server: 'another process' });
+    const again = await next.nextOf(FrameType.call);
+    expect([numberOf(again), attemptOf(again)]).to.deep.equal([numbers[1], 2]);
+    next.send(reply(numberOf(again), 'done'));
+    expect(await calls[1]).to.equal('done');
+    // Its answer there, should one come, is nobody's any more.
+    old.send(reply(numbers[1] as number, 'too late'), reply(numbers[0] as number, 'accepted'));
+    expect(await calls[0]).to.equal('accepted');
+    await old.closed;
+  });
+
   it('C5: gives every answer to the call of its number, in whatever order they come', async () => {
     start();
     const names = Array.from({ length: 50 }, (_, index) => `call ${index}`);
@@ -210,6 +229,86 @@ describe('what a client must never do, by PROTOCOL.md section 12', () => {
     await roundTrip(second, 1);
     second.send(reply(numberOf(again), 'done'));
     expect(await reading).to.equal('done');
+  });
+
+  describe('about a call that was sent to a server which drains', () => {
+    let failing: Promise<unknown>;
+    let old: RawPeer;
+    let number: number;
+
+    /** The call is in flight there, and another link is up. */
+    async function moved(fields: Record<string, unknown>): Promise<RawPeer> {
+      start();
+      const call = client.call.mutate('in flight');
+      failing = call.catch((error) => error);
+      old = await greeted(0);
+      number = numberOf(await old.nextOf(FrameType.call));
+      const told = new Promise((resolve) => client.once('draining', resolve));
+      old.send(frame(FrameType.drain, u32(10_000)));
+      await told;
+      const next = await greeted(1, { server: 'next', ...fields });
+      await roundTrip(next, 99);
+      // It is the link for new calls.
+      const reading = client.call.read('x');
+      next.send(reply(numberOf(await next.nextOf(FrameType.call)), 'done'));
+      expect(await reading).to.equal('done');
+      return next;
+    }
+
+    const never = (): Buffer => frame(FrameType.verdicts, u48(number), Buffer.of(0));
+
+    it('C9: takes no word from who is no heir, and asks him for none', async () => {
+      const next = await moved({});
+      next.send(never());
+      await roundTrip(next, 1);
+      old.destroy();
+      expect(await failing).to.include({ code: 'ERR_HOLDFAST_LOST', outcome: 'unknown' });
+      next.send(never());
+      await roundTrip(next, 2);
+      expect(next.frames).to.deep.equal([]);
+    });
+
+    it('C9: takes no word from an heir as long as it has not asked', async () => {
+      const next = await moved({ heirOf: ['raw'] });
+      next.send(never());
+      await roundTrip(next, 1);
+      old.send(reply(number, 'executed'));
+      expect(await failing).to.equal('executed');
+      expect(next.frames).to.deep.equal([]);
+    });
+
+    it('C9: asks an heir when the link is lost, and takes its word as a proof', async () => {
+      const next = await moved({ heirOf: ['older', 'raw'] });
+      old.destroy();
+      const { body } = await next.nextOf(FrameType.ask);
+      expect(body).to.deep.equal(u48(number));
+      next.send(never());
+      const again = await next.nextOf(FrameType.call);
+      expect([numberOf(again), attemptOf(again)]).to.deep.equal([number, 2]);
+      next.send(reply(number, 'executed'));
+      expect(await failing).to.equal('executed');
+    });
+
+    for (const [who, heirOf, outcome] of [
+      ['an heir', ['raw'], 'executed'],
+      ['who is none', ['older'], 'unknown'],
+    ] as const) {
+      it(`C9: hears in a hello what became of it, from ${who}`, async () => {
+        start();
+        failing = client.call.mutate('in flight').catch((error) => error);
+        old = await greeted(0);
+        number = numberOf(await old.nextOf(FrameType.call));
+        old.destroy();
+        const next = await greeted(1, { server: 'next', heirOf, verdicts: Buffer.of(0) });
+        if (outcome === 'executed') {
+          next.send(reply(numberOf(await next.nextOf(FrameType.call)), 'executed'));
+          expect(await failing).to.equal('executed');
+        } else {
+          expect(await failing).to.include({ code: 'ERR_HOLDFAST_LOST', outcome });
+          await roundTrip(next, 1);
+        }
+      });
+    }
   });
 
   it('B1: ends the link at bytes that are not allowed', async () => {

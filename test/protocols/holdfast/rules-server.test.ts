@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { refuse, type Server, type ServerOptions, serve } from '../../../lib/index.ts';
 import { FrameType } from '../../../lib/protocols/holdfast/frames.ts';
+import { all, Gate, type Handlers, place } from '../../support/gate.ts';
 import {
   call,
   cancel,
@@ -17,46 +18,6 @@ import {
   unpack,
 } from '../../support/raw-peer.ts';
 import { Executions, verbs } from '../../support/verbs.ts';
-
-/** Places in the table of the test's verbs. */
-const place = { read: 0, idempotent: 1, semi: 2, once: 3, mutate: 4 };
-
-/** Handlers that note what they execute and answer when they are released. */
-class Gate {
-  readonly executions = new Executions();
-  readonly signals: AbortSignal[] = [];
-  #release: () => void = () => {};
-  readonly #opened = new Promise<void>((resolve) => {
-    this.#release = resolve;
-  });
-  #waiters: (() => void)[] = [];
-
-  readonly handler = async (name: string, { signal }: { signal: AbortSignal }): Promise<string> => {
-    this.signals.push(signal);
-    const value = this.executions.note(name);
-    for (const wake of this.#waiters.splice(0)) wake();
-    await this.#opened;
-    return value;
-  };
-
-  release(): void {
-    this.#release();
-  }
-
-  /** Resolves when so many calls were executed. */
-  async executed(count: number): Promise<void> {
-    while (this.executions.total < count) {
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
-    }
-  }
-}
-
-type Handlers = Parameters<typeof serve<typeof verbs>>[1];
-
-/** Every verb has the same handler. */
-function all(handler: Handlers['read']): Handlers {
-  return { read: handler, idempotent: handler, semi: handler, once: handler, mutate: handler };
-}
 
 describe('what a server must never do, by PROTOCOL.md section 12', () => {
   let server: Server | undefined;
@@ -195,30 +156,6 @@ describe('what a server must never do, by PROTOCOL.md section 12', () => {
     expect(executions.total).to.equal(0);
   });
 
-  it('S7, S8: when it drains it refuses new calls and finishes those that it has', async () => {
-    const gate = new Gate();
-    const peer = await RawPeer.greeted(await listen(all(gate.handler)));
-    peer.send(call({ number: 1, verb: place.mutate }));
-    await gate.executed(1);
-    const drained = (server as Server).drain({ noticeMs: 0 });
-    expect((await peer.next()).type).to.equal(FrameType.drain);
-    const line = await peer.next();
-    expect([line.type, numberOf(line)]).to.deep.equal([FrameType.line, 1]);
-    peer.send(call({ number: 2 }), call({ number: 3, verb: place.once }));
-    for (const number of [2, 3]) {
-      const refused = await peer.next();
-      expect([refused.type, numberOf(refused)]).to.deep.equal([FrameType.refused, number]);
-      const list = listOf(refused);
-      expect([list[0], list[3]]).to.deep.equal(['ERR_HOLDFAST_DRAINING', false]);
-    }
-    expect(gate.signals.map(({ aborted }) => aborted)).to.deep.equal([false]);
-    gate.release();
-    expect(numberOf(await peer.next())).to.equal(1);
-    peer.sendLast();
-    expect((await drained).cut).to.deep.equal([]);
-    expect(gate.executions.total).to.equal(1);
-  });
-
   it('S7: does not execute a call that it reads after a FAULT', async () => {
     const url = await listen();
     for (const cut of [true, false]) {
@@ -355,6 +292,17 @@ describe('what a server must never do, by PROTOCOL.md section 12', () => {
     peer.send(frame(FrameType.cancel, Buffer.alloc(5)), ping(1));
     expect((await peer.fault()).code).to.equal('ERR_HOLDFAST_PROTOCOL');
   });
+
+  for (const [what, bytes] of [
+    ['a part of a number', 13],
+    ['more numbers than are allowed', 6 * 16_385],
+  ] as const) {
+    it(`B1: ends the link at an ASK with ${what}`, async () => {
+      const peer = await RawPeer.greeted(await listen());
+      peer.send(frame(FrameType.ask, Buffer.alloc(bytes)));
+      expect((await peer.fault()).code).to.equal('ERR_HOLDFAST_PROTOCOL');
+    });
+  }
 
   it('B4: answers every PING with its own token, in order', async () => {
     const peer = await RawPeer.greeted(await listen());
