@@ -51,6 +51,15 @@ export async function calls(): Promise<void> {
   const untyped: unknown = await client.invoke('anything', { at: 'all' });
   void [nothing, token, id, text, untyped];
 
+  const { value, attempts } = await client.withHistory.get({ path: 'a' }, { timeoutMs: 500 });
+  const told: [Uint8Array, string | undefined] = [value, attempts[0]?.why];
+  await client.call.ping(undefined, { onAttempt: ({ why, durationMs }) => void [why, durationMs] });
+  client.on('attempt', ({ verb, decision }) => void [verb, decision]);
+  const rates: number[] = client.routes().map(({ actualRate, total }) => actualRate + total.calls);
+  void [told, rates];
+  // @ts-expect-error a wrong input
+  await client.withHistory.get({ path: 1 });
+
   // @ts-expect-error a wrong input
   await client.call.get({ path: 1 });
   // @ts-expect-error a missing input
