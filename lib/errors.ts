@@ -14,7 +14,7 @@ export const errorCodes = {
   ERR_HOLDFAST_REGISTRY: 'a verb definition or a handler table is wrong',
   ERR_HOLDFAST_UNKNOWN_VERB: 'this side or the server does not have the verb',
   ERR_HOLDFAST_INPUT: "the call's input does not satisfy the verb's input schema",
-  ERR_HOLDFAST_OUTPUT: "the reply does not satisfy the verb's output schema",
+  ERR_HOLDFAST_OUTPUT: "the reply does not satisfy the verb's output schema, or `accept`",
   ERR_HOLDFAST_ENCODE: 'a value cannot be encoded (function, symbol, cycle, too deep)',
   ERR_HOLDFAST_DECODE: 'a value that arrived cannot be decoded',
   ERR_HOLDFAST_FRAME_TOO_LARGE: 'a message is larger than `maxFrameBytes` of one side',
@@ -90,7 +90,7 @@ export interface HoldfastErrorDetails {
   readonly verb?: string | undefined;
   readonly attempts?: readonly AttemptRecord[];
   readonly retryAfterMs?: number | undefined;
-  readonly remote?: RemoteFailure;
+  readonly remote?: RemoteFailure | undefined;
   readonly cause?: unknown;
   /** True when trying again cannot help (authentication, version, bad input). */
   readonly final?: boolean;

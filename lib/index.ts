@@ -1,3 +1,4 @@
+export type { AttemptFailure, FailureKind } from './client/classify.ts';
 export type {
   CallArguments,
   CallMethods,
@@ -17,6 +18,7 @@ export type {
 } from './client/events.ts';
 export { type CallOptions, type ClientOptions, clientDefaults } from './client/options.ts';
 export type { Reconcile, ReconcileContext, Reconciled, Reconcilers } from './client/reconcile.ts';
+export type { RetryContext, RetryIf } from './client/retry-if.ts';
 export { decodeCompletion, encodeCompletion } from './completions/codec.ts';
 export { type MemoryCompletionsOptions, memoryCompletions } from './completions/memory.ts';
 export type {
@@ -77,6 +79,7 @@ export { type TransactionContext, transactional } from './server/transactional.t
 export { transient } from './server/transient.ts';
 export type { Clock, Timer } from './util/clock.ts';
 export {
+  type Accept,
   defineVerbs,
   type HandlerInputOf,
   type HandlerOutputOf,

@@ -2,7 +2,7 @@ import {
   type ErrorCode,
   type Evidence,
   errorCodes,
-  HoldfastError,
+  type HoldfastError,
   type Outcome,
   type RemoteFailure,
 } from '../errors.ts';
@@ -11,9 +11,11 @@ import type { Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { backoffMs } from '../retry/backoff.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
+import { type AttemptFailure, failed } from './classify.ts';
 import type { ClientLink } from './client-link.ts';
+import { examine } from './content.ts';
 import type { ReplayEvent } from './events.ts';
-import { type CallErrorDetails, type CallFailure, inWords } from './failures.ts';
+import { answerError, type CallErrorDetails, type CallFailure, inWords } from './failures.ts';
 import type { Judge } from './judge.ts';
 import { countReply } from './observing.ts';
 import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
@@ -40,6 +42,8 @@ export interface AttemptsOwner {
   end(call: Call, decision: Decision, failure: CallFailure): void;
   /** Puts calls in front of those that wait. */
   sendAgain(calls: readonly Call[]): void;
+  /** The call was answered: its next attempt is another call for the server. */
+  renumber(call: Call): void;
   /** The call waits to hear its fate. */
   doubt(call: Call, link: ClientLink): void;
   /** The calls that wait to hear their fate, oldest first. */
@@ -64,34 +68,58 @@ export class Attempts {
   onReply(link: ClientLink, number: number, value: unknown): void {
     const call = this.#answered(link, number);
     if (call === undefined) return;
-    countReply(call, link);
-    this.#calls.settle(call);
-    call.resolve(value);
+    const check = call.extras?.check;
+    if (check === undefined) {
+      this.#deliver(call, link, value);
+      return;
+    }
+    examine(call, check, value, (content) => {
+      if (content.isGood) {
+        this.#deliver(call, link, content.output);
+      } else {
+        const { why, cause } = content;
+        this.#onExecuted(call, link, failed('output', 'ERR_HOLDFAST_OUTPUT', why, { cause }));
+      }
+    });
   }
 
-  onUndecodable(link: ClientLink, number: number, error: HoldfastError): void {
+  #deliver(call: Call, link: ClientLink, output: unknown): void {
+    countReply(call, link);
+    this.#calls.settle(call);
+    call.resolve(output);
+  }
+
+  onUndecodable(link: ClientLink, number: number, cause: HoldfastError): void {
     const call = this.#answered(link, number);
     if (call === undefined) return;
-    const why = `its reply cannot be read: ${error.message}`;
-    this.#judge.record(call, link, 'done', 'fail', why, 'answered');
-    this.#calls.fail(call, 'ERR_HOLDFAST_DECODE', why, 'executed', { cause: error });
+    const failure = failed('decode', 'ERR_HOLDFAST_DECODE', cause.message, { cause });
+    this.#onExecuted(call, link, failure);
   }
 
   onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void {
     const call = this.#answered(link, number);
     if (call === undefined) return;
-    const why = `the handler failed: ${failure.message}`;
-    this.#judge.record(call, link, 'done', 'fail', why, 'answered');
-    const message = `Call "${call.verb.name}" failed at the server: ${failure.message}`;
-    this.#calls.reject(
-      call,
-      new HoldfastError('ERR_HOLDFAST_REMOTE', message, {
-        verb: call.verb.name,
-        outcome: 'executed',
-        attempts: call.history ?? [],
-        remote: failure,
-      }),
-    );
+    const { message, transient: told = false } = failure;
+    const details = { remote: failure, told };
+    this.#onExecuted(call, link, failed('remote', 'ERR_HOLDFAST_REMOTE', message, details));
+  }
+
+  /** The call was executed, and its answer is no good. */
+  #onExecuted(call: Call, link: ClientLink, failure: AttemptFailure): void {
+    const { troubles } = call;
+    troubles.executions++;
+    call.lostAt = this.#options.clock.now();
+    const decision = this.#judge.decideExecuted(call, link, failure);
+    const error = answerError(call, failure, decision.why);
+    if (decision.action !== 'send-again') {
+      this.#calls.reject(call, error);
+      return;
+    }
+    troubles.answer = error;
+    this.#calls.renumber(call);
+    this.#tellReplay(call, 'done', decision);
+    if (decision.waitMs === 0) this.#calls.sendAgain([call]);
+    else this.sendAgainIn(call, decision.waitMs);
   }
 
   onRefused(link: ClientLink, number: number, refusal: Refusal): void {
@@ -101,7 +129,9 @@ export class Attempts {
     call.refusals++;
     const { message, retryAfterMs, final } = refusal;
     const code = knownCode(refusal.code, 'ERR_HOLDFAST_REFUSED');
-    const decision = this.#judged(call, link, 'refused', final, message);
+    const told = { told: !final, retryAfterMs };
+    const failure = failed('refused', code, message, told);
+    const decision = this.#judged(call, link, 'refused', failure);
     if (decision.action !== 'send-again') {
       const details = { retryAfterMs, final };
       this.#calls.end(call, decision, { code, why: message, details, isLast: final });
@@ -125,8 +155,9 @@ export class Attempts {
     if (this.#calls.find(number)?.link !== link) return;
     const call = this.#answered(link, number) as Call;
     call.lostAt = this.#options.clock.now();
-    const decision = this.#judged(call, link, 'forgotten', false, fate.message);
     const code = knownCode(fate.code, 'ERR_HOLDFAST_UNFINISHED');
+    const unfinished = failed('unfinished', code, fate.message);
+    const decision = this.#judged(call, link, 'forgotten', unfinished);
     const why = `${fate.message}, ${decision.why}`;
     // Whatever else is found out: the server will not run it.
     const failure = { code, why, details: { final: true }, isLast: true };
@@ -139,9 +170,10 @@ export class Attempts {
     for (const call of this.#calls.on(link)) {
       if (call.link !== link || call.place <= accepted) continue;
       call.extras?.attemptAlarm?.clear();
-      const decision = this.#judged(call, link, 'refused', false, 'the server drains');
+      const drains = failed('draining', 'ERR_HOLDFAST_DRAINING', 'the server drains');
+      const decision = this.#judged(call, link, 'refused', drains);
       link.settled();
-      const failure = { code: 'ERR_HOLDFAST_DRAINING', why: decision.why } as const;
+      const failure = { code: drains.code, why: decision.why };
       if (this.#isNext(call, decision, failure)) again.push(call);
     }
     this.#calls.sendAgain(again);
@@ -176,7 +208,7 @@ export class Attempts {
         this.#calls.doubt(call, link);
         continue;
       }
-      const decision = this.#judged(call, link, evidence, false, inWords(cause));
+      const decision = this.#judged(call, link, evidence, loss(cause));
       if (this.#isNext(call, decision, lost(decision, cause))) again.push(call);
     }
     this.#calls.sendAgain(again);
@@ -234,7 +266,7 @@ export class Attempts {
     if (lostLink === undefined) return false;
     this.#calls.resolveDoubt(call);
     const evidence = this.#evidenceOf(call, lostLink, link, verdict);
-    const decision = this.#judged(call, lostLink, evidence, false, inWords(cause));
+    const decision = this.#judged(call, lostLink, evidence, loss(cause));
     if (decision.action !== 'attach' && decision.action !== 'deliver') {
       return this.#isNext(call, decision, lost(decision, cause));
     }
@@ -270,11 +302,15 @@ export class Attempts {
     const why = `no answer within ${attemptTimeoutMs} ms`;
     // On a link that lives even an attempt that has not left yet will leave.
     call.lostAt = this.#options.clock.now();
-    const decision = this.#judged(call, link, 'handed-over', false, why);
-    link.cancel(call.number);
     const code = 'ERR_HOLDFAST_ATTEMPT_TIMEOUT';
+    const decision = this.#judged(call, link, 'handed-over', failed('timeout', code, why));
+    link.cancel(call.number);
     const failure = { code, why: `${why}, ${decision.why}` } as const;
-    if (this.#isNext(call, decision, failure)) this.#calls.sendAgain([call]);
+    const { random } = this.#options;
+    // The first goes at once: it has waited for long enough.
+    const pauseMs = backoffMs(call.troubles.timeouts++, reconnectBounds(this.#options), random);
+    const paced = { ...decision, waitMs: Math.max(decision.waitMs, pauseMs) };
+    if (this.#isNext(call, paced, failure)) this.#calls.sendAgain([call]);
   }
 
   /** A draining server is left at once; one that is busy is given time. */
@@ -284,20 +320,15 @@ export class Attempts {
   }
 
   /** Decides about an attempt that ended without an answer, and takes the call off its link. */
-  #judged(
-    call: Call,
-    link: ClientLink,
-    evidence: Evidence,
-    isFinalRefusal: boolean,
-    event: string,
-  ): Decision {
-    const decision = this.#judge.decide(call, link, evidence, isFinalRefusal, event);
+  #judged(call: Call, link: ClientLink, evidence: Evidence, failure: AttemptFailure): Decision {
+    const decision = this.#judge.decide(call, link, evidence, failure);
     call.link = undefined;
-    if (decision.action === 'send-again') {
-      const attempt = call.attempts + 1;
-      this.#calls.onReplay({ verb: call.verb.name, attempt, evidence, why: decision.why });
-    }
+    if (decision.action === 'send-again') this.#tellReplay(call, evidence, decision);
     return decision;
+  }
+
+  #tellReplay(call: Call, evidence: Evidence, { why }: Decision): void {
+    this.#calls.onReplay({ verb: call.verb.name, attempt: call.attempts + 1, evidence, why });
   }
 
   /** The call that an answer is for, if somebody still waits for it. */
@@ -309,6 +340,10 @@ export class Attempts {
     }
     return call;
   }
+}
+
+function loss(cause: Error | undefined): AttemptFailure {
+  return failed('lost', 'ERR_HOLDFAST_LOST', inWords(cause), { cause });
 }
 
 function lost({ why }: Decision, cause: Error | undefined): CallFailure {

@@ -1,12 +1,14 @@
-import type { AttemptRecord } from '../errors.ts';
+import type { AttemptRecord, HoldfastError } from '../errors.ts';
 import type { CallWatch } from '../observe/call-watch.ts';
 import type { EncodedCall } from '../protocols/protocol.ts';
 import type { Alarm, Due } from '../retry/timer-wheel.ts';
 import type { ReplaySetting } from '../verbs/safety.ts';
 import type { VerbRow } from '../verbs/table.ts';
 import type { ClientLink } from './client-link.ts';
+import type { ContentCheck } from './content.ts';
 import type { CallOptions } from './options.ts';
 import type { Question } from './reconcile.ts';
+import type { RetryIf } from './retry-if.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /** Who is told that a call's deadline has passed. */
@@ -23,6 +25,22 @@ export interface CallExtras {
   attemptTimeoutMs: number;
   /** What the application is asked when nobody else knows what became of the call. */
   readonly question?: Question | undefined;
+  /** Overrides how failures are classified. */
+  readonly retryIf?: RetryIf | undefined;
+  /** Looks at replies. */
+  readonly check?: ContentCheck | undefined;
+}
+
+/** What has gone wrong with a call although its link lived. */
+export interface Troubles {
+  /** Attempts that were executed, with an answer that is no good. */
+  executions: number;
+  /** The error that the last of them would have ended the call with. */
+  answer: HoldfastError | undefined;
+  /** A reply has come, and it is being looked at. */
+  isChecked: boolean;
+  /** Attempts whose time was over. */
+  timeouts: number;
 }
 
 /**
@@ -30,7 +48,8 @@ export interface CallExtras {
  * its deadline, in the table under its number, and either waits in the queue or is on a link.
  */
 export class Call implements Due, EncodedCall {
-  readonly number: number;
+  /** Another one once an attempt was answered, and the call is made again. */
+  number: number;
   readonly verb: VerbUse;
   readonly setting: ReplaySetting;
   /** When it was made and when it must have settled, on the client's clock. */
@@ -84,6 +103,7 @@ export class Call implements Due, EncodedCall {
   history: AttemptRecord[] | undefined;
   /** Who wants to hear of it, if anybody does. */
   watch: CallWatch | undefined;
+  #troubles: Troubles | undefined;
 
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -132,6 +152,28 @@ export class Call implements Due, EncodedCall {
     }
     this.ambiguousAttempts++;
     this.takenAt = this.lostAt;
+  }
+
+  /** The same object until the call settles. */
+  get troubles(): Troubles {
+    this.#troubles ??= { executions: 0, answer: undefined, isChecked: false, timeouts: 0 };
+    return this.#troubles;
+  }
+
+  /** Proven by an answer, whatever became of other attempts. */
+  get wasExecuted(): boolean {
+    const troubles = this.#troubles;
+    return troubles !== undefined && (troubles.executions > 0 || troubles.isChecked);
+  }
+
+  /** The call waits for the judgement of its reply, and for nothing else. */
+  get isChecked(): boolean {
+    return this.#troubles?.isChecked === true;
+  }
+
+  /** The error of the last attempt that was executed, if its answer was no good. */
+  get answer(): HoldfastError | undefined {
+    return this.#troubles?.answer;
   }
 
   /** No attempt so far has run, nor will. */

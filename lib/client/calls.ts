@@ -12,6 +12,7 @@ import { CallQueue } from './call-queue.ts';
 import { CallTable } from './call-table.ts';
 import type { ClientLink } from './client-link.ts';
 import type { ReplayEvent } from './events.ts';
+import { extrasOf } from './extras.ts';
 import {
   atVerb,
   type CallErrorDetails,
@@ -27,7 +28,6 @@ import { Inquiry } from './inquiry.ts';
 import { Judge } from './judge.ts';
 import { countSettled, notMade } from './observing.ts';
 import type { CallOptions, ResolvedClientOptions } from './options.ts';
-import { type Question, questionOf } from './reconcile.ts';
 import type { Decision } from './replay.ts';
 import type { VerbUse } from './verb-use.ts';
 
@@ -150,7 +150,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     table.add(call);
     this.#wheel.add(call, call.deadlineAt);
     call.watch = watch;
-    this.#addExtras(call, input, options);
+    call.extras = extrasOf(call, input, defaults, this.#bounds, this);
     this.#budget.deposit();
     this.#queue.push(call);
     this.#owner.schedule();
@@ -245,14 +245,28 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.#owner.schedule();
   }
 
+  renumber(call: Call): void {
+    // The server keeps the answer that it gave under the old number.
+    if (call.isRecorded) this.unacknowledged++;
+    this.#table.delete(call);
+    call.number = this.#table.nextNumber();
+    this.#table.add(call);
+    call.renewHeader();
+    this.#writer.renumber(call, call.number);
+  }
+
   onReplay(event: ReplayEvent): void {
     this.#owner.onReplay(event);
+  }
+
+  onAbort(call: Call, reason: unknown): void {
+    this.#giveUp(call, 'ERR_HOLDFAST_ABORTED', 'it was cancelled', reason);
   }
 
   onDeadline(call: Call): void {
     const limitMs = Math.round(call.deadlineAt - call.madeAt);
     const isAsked = call.extras?.question?.asked !== undefined;
-    const isUnreachable = call.link === undefined && !isAsked;
+    const isUnreachable = call.link === undefined && !isAsked && !call.isChecked;
     const cause = isUnreachable ? this.#owner.lastFailure : undefined;
     let reason = isAsked ? ' before the application had told what became of it' : '';
     if (cause !== undefined) reason = `; the server could not be reached (${inWords(cause)})`;
@@ -268,8 +282,8 @@ export class Calls implements Deadlines, AttemptsOwner {
   /** No server can be reached, and trying again cannot help: fails every call that needs one. */
   failUnreachable(cause: HoldfastError): void {
     const { code, message: why } = cause;
-    const needsLink = ({ link, extras }: Call): boolean =>
-      link === undefined && extras?.question?.asked === undefined;
+    const needsLink = ({ link, extras, isChecked }: Call): boolean =>
+      link === undefined && extras?.question?.asked === undefined && !isChecked;
     for (const call of this.#table.filter(needsLink)) {
       const decision = this.#judge.giveUp(call, why);
       if (decision.action !== 'ask') {
@@ -368,24 +382,9 @@ export class Calls implements Deadlines, AttemptsOwner {
       return;
     }
     if (decision.action === 'ask') this.#judge.note(call, decision);
-    this.end(call, decision, { code: 'ERR_HOLDFAST_LOST', why: decision.why });
-  }
-
-  #addExtras(call: Call, input: unknown, options: CallOptions | undefined): void {
-    const attemptTimeoutMs = this.#bounds.attemptTimeoutMs(call.verb, options);
-    const signal = options?.signal;
-    const { reconcile } = this.#options;
-    const question: Question | undefined =
-      reconcile === undefined
-        ? undefined
-        : questionOf(reconcile, call.verb.name, input, options?.key);
-    if (attemptTimeoutMs === 0 && signal === undefined && question === undefined) return;
-    const onAbort = (): void => {
-      this.#giveUp(call, 'ERR_HOLDFAST_ABORTED', 'it was cancelled', signal?.reason);
-    };
-    const attemptAlarm = attemptTimeoutMs > 0 ? this.#bounds.alarmFor(call) : undefined;
-    signal?.addEventListener('abort', onAbort);
-    call.extras = { signal, onAbort, attemptAlarm, attemptTimeoutMs, question };
+    const { answer } = call;
+    const code = answer?.code ?? 'ERR_HOLDFAST_LOST';
+    this.end(call, decision, { code, why: decision.why, details: { remote: answer?.remote } });
   }
 
   /** Ends a call from our side: what the server may still do with it is said in the outcome. */

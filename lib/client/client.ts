@@ -23,20 +23,20 @@ import {
   resolveClientOptions,
 } from './options.ts';
 import { checkNames } from './reconcile.ts';
-import { checkedInput, checkedOutput } from './schemas.ts';
+import { checkedInput } from './schemas.ts';
 import { type ServerTable, Tables } from './tables.ts';
 import { VerbUse } from './verb-use.ts';
 
 /** What a verb is called with: nothing, its input, and how this call differs. */
 // biome-ignore lint/suspicious/noConfusingVoidType: `void` is what a verb without input has
-export type CallArguments<Input> = [Input] extends [void]
-  ? [input?: undefined, options?: CallOptions]
-  : [input: Input, options?: CallOptions];
+export type CallArguments<Input, Output = unknown> = [Input] extends [void]
+  ? [input?: undefined, options?: CallOptions<Output>]
+  : [input: Input, options?: CallOptions<Output>];
 
 /** The verbs of a registry as methods. */
 export type CallMethods<V extends Verbs> = {
   readonly [Name in keyof V]: (
-    ...args: CallArguments<InputOf<V[Name]>>
+    ...args: CallArguments<InputOf<V[Name]>, OutputOf<V[Name]>>
   ) => Promise<OutputOf<V[Name]>>;
 };
 
@@ -263,7 +263,7 @@ export class Client<V extends Verbs = Verbs> {
     });
   }
 
-  /** A call whose verb has schemas: what its caller sees depends on them too. */
+  /** A call whose input is looked at first: what its caller sees depends on that too. */
   async #checked(
     use: VerbUse,
     input: unknown,
@@ -275,8 +275,7 @@ export class Client<V extends Verbs = Verbs> {
     const figures = this.#routes.of(use.name);
     try {
       await checkedInput(use, input);
-      const reply = await this.#promise(use, input, options, watch);
-      const output = await checkedOutput(use, reply);
+      const output = await this.#promise(use, input, options, watch);
       figures.settled(clock.now(), clock.now() - madeAt, 'well');
       return output;
     } catch (error) {

@@ -4,9 +4,11 @@ import {
   isHoldfastError,
   messageOf,
   type Outcome,
+  type RemoteFailure,
 } from '../errors.ts';
 import { suggestion } from '../util/nearest.ts';
 import type { Call } from './call.ts';
+import type { AttemptFailure } from './classify.ts';
 import type { ClientLink } from './client-link.ts';
 import type { VerbUse } from './verb-use.ts';
 
@@ -15,6 +17,7 @@ export interface CallErrorDetails {
   readonly cause?: unknown;
   readonly retryAfterMs?: number | undefined;
   readonly final?: boolean;
+  readonly remote?: RemoteFailure | undefined;
 }
 
 /** How a call is to fail. */
@@ -41,14 +44,35 @@ export function callError(
   details?: CallErrorDetails,
 ): HoldfastError {
   const verb = call.verb.name;
-  const message = `Call "${verb}" failed: ${why}; ${inPlainWords[outcome]}`;
-  return new HoldfastError(code, message, {
-    verb,
-    outcome,
-    attempts: call.history ?? [],
-    ...details,
-  });
+  // Whatever became of its other attempts: one was answered.
+  const known = call.wasExecuted ? 'executed' : outcome;
+  const message = `Call "${verb}" failed: ${why}; ${inPlainWords[known]}`;
+  const attempts = call.history ?? [];
+  const cause = details?.cause ?? call.answer;
+  const facts = { verb, outcome: known, attempts, cause };
+  return new HoldfastError(code, message, { ...details, ...facts });
 }
+
+/** The error of a call that was executed and whose answer is no good. */
+export function answerError(
+  call: Call,
+  { kind, code, message: what, remote, cause, transient }: AttemptFailure,
+  why: string,
+): HoldfastError {
+  const verb = call.verb.name;
+  const attempts = call.history ?? [];
+  const story = answerStories[kind] ?? 'failed';
+  const isPlain = !transient && call.troubles.executions <= 1;
+  const message = `Call "${verb}" ${story}: ${what}${isPlain ? '' : `; ${why}`}`;
+  const facts = { verb, outcome: 'executed', attempts, remote, cause } as const;
+  return new HoldfastError(code, message, facts);
+}
+
+const answerStories: Readonly<Partial<Record<AttemptFailure['kind'], string>>> = {
+  remote: 'failed at the server',
+  output: 'got a wrong reply',
+  decode: 'got a reply that cannot be read',
+};
 
 /** The error of a call that was not made because a limit of the client is reached. */
 export function limitError(

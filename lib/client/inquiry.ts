@@ -2,6 +2,7 @@ import { messageOf } from '../errors.ts';
 import { optionError, show } from '../util/check.ts';
 import type { AttemptsOwner } from './attempts.ts';
 import type { Call } from './call.ts';
+import { examine } from './content.ts';
 import type { CallFailure } from './failures.ts';
 import type { Judge } from './judge.ts';
 import type { Question, Reconciled } from './reconcile.ts';
@@ -64,7 +65,7 @@ export class Inquiry {
     switch (answer.result) {
       case 'applied':
         this.#answered(question);
-        this.#calls.resolve(call, answer.output);
+        this.#deliver(call, answer.output);
         return;
       case 'not-applied':
         this.#answered(question);
@@ -73,6 +74,23 @@ export class Inquiry {
       case 'unknown':
         this.#fail(call, question, failure, 'cannot tell', failure.details);
     }
+  }
+
+  /** What the application says that its handler would have returned is held to the same. */
+  #deliver(call: Call, output: unknown): void {
+    const check = call.extras?.check;
+    if (check === undefined) {
+      this.#calls.resolve(call, output);
+      return;
+    }
+    examine(call, check, output, (content) => {
+      if (content.isGood) {
+        this.#calls.resolve(call, content.output);
+        return;
+      }
+      const why = `its reply, as the application has it, is wrong: ${content.why}`;
+      this.#calls.fail(call, 'ERR_HOLDFAST_OUTPUT', why, 'executed', { cause: content.cause });
+    });
   }
 
   #onNotApplied(call: Call, { code, why, details, isLast = false }: CallFailure): void {

@@ -1,18 +1,24 @@
 import type { AttemptRecord, Evidence } from '../errors.ts';
+import { backoffMs } from '../retry/backoff.ts';
 import type { RetryBudget } from '../retry/budget.ts';
 import type { VerbRow } from '../verbs/table.ts';
 import type { Call } from './call.ts';
+import { type AttemptFailure, inShort } from './classify.ts';
 import type { ClientLink } from './client-link.ts';
 import { countRecord, writeRecord } from './observing.ts';
-import type { ResolvedClientOptions } from './options.ts';
+import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
 import {
   type Circumstances,
   type Decision,
   decide,
+  decideExecuted,
   decideNotApplied,
   doubt,
+  failExecuted,
   giveUp,
+  override,
 } from './replay.ts';
+import { type RetryContext, wishOf } from './retry-if.ts';
 
 /**
  * Judges attempts that ended without an answer: gathers the circumstances for {@link decide}, asks
@@ -29,25 +35,81 @@ export class Judge {
 
   /**
    * @param evidence what is known of the attempt
-   * @param event what ended it, for the history
+   * @param failure what ended it
    */
   decide(
     call: Call,
     link: ClientLink | undefined,
     evidence: Evidence,
-    isFinalRefusal: boolean,
-    event: string,
+    failure: AttemptFailure,
   ): Decision {
     const mayHaveRun = call.mayHaveRun;
     if (evidence === 'handed-over' || evidence === 'forgotten') call.mayRun(link);
-    const facts = this.#factsOf(call, call.row, evidence, mayHaveRun, isFinalRefusal);
-    let decision = decide(facts);
+    const facts = this.#factsOf(call, call.row, evidence, mayHaveRun, false);
+    const isRefused = evidence === 'refused';
+    let decision = this.#classified(call, facts, failure, (isTransient) =>
+      decide({ ...facts, isFinalRefusal: isRefused && !isTransient }),
+    );
     if (decision.costs && !this.#budget.withdraw()) {
       decision = doubt(facts, 'the retry budget is empty');
       call.verb.figures?.budgetRefused(this.#options.clock.now());
     }
-    this.record(call, link, evidence, decision.action, `${event}: ${decision.why}`);
+    const { action, why } = decision;
+    this.record(call, link, evidence, action, `${failure.message}: ${why}`);
     return decision;
+  }
+
+  /** Decides about an attempt that was executed, and whose answer is no good. */
+  decideExecuted(call: Call, link: ClientLink, failure: AttemptFailure): Decision {
+    const { executions } = call.troubles;
+    call.mayRun(link);
+    const pauseMs = backoffMs(executions, reconnectBounds(this.#options), this.#options.random);
+    const facts = this.#factsOf(call, call.row, 'done', true, false, pauseMs);
+    let decision = this.#classified(call, facts, failure, (isTransient) =>
+      decideExecuted(facts, isTransient),
+    );
+    if (decision.action === 'send-again') {
+      decision = this.#afford(
+        call,
+        { ...decision, waitMs: Math.max(decision.waitMs, pauseMs) },
+        facts,
+      );
+    }
+    const { action, why } = decision;
+    this.record(call, link, 'done', action, `${inShort(failure)}: ${why}`, 'answered');
+    return decision;
+  }
+
+  #afford(call: Call, decision: Decision, { timeLeftMs }: Circumstances): Decision {
+    if (decision.waitMs >= timeLeftMs) {
+      const wait = `${Math.ceil(decision.waitMs)} ms`;
+      return failExecuted(`it was executed, and to wait ${wait} is longer than its deadline`);
+    }
+    if (this.#budget.withdraw()) return decision;
+    call.verb.figures?.budgetRefused(this.#options.clock.now());
+    return failExecuted('it was executed, and the retry budget is empty');
+  }
+
+  /** What is decided of a failure as the client, or else the application, classifies it. */
+  #classified(
+    call: Call,
+    facts: Circumstances,
+    failure: AttemptFailure,
+    choose: (isTransient: boolean) => Decision,
+  ): Decision {
+    const classified = choose(failure.transient);
+    const retryIf = call.extras?.retryIf;
+    if (retryIf === undefined) return classified;
+    const loosest = choose(true);
+    if (loosest.action !== 'send-again') return classified;
+    const context: RetryContext = {
+      verb: call.verb.name,
+      safety: facts.safety,
+      attempt: call.attempts,
+      outcome: call.wasExecuted ? 'executed' : loosest.outcome,
+      remainingMs: facts.timeLeftMs,
+    };
+    return override(facts, classified, loosest, wishOf(retryIf, failure, context));
   }
 
   /**
@@ -85,12 +147,13 @@ export class Judge {
     evidence: Evidence,
     mayHaveRun: boolean,
     isFinalRefusal: boolean,
+    pauseMs = 0,
   ): Circumstances {
     const maxAgeMs = settings.maxReplayAgeMs ?? this.#options.maxReplayAgeMs;
     const maxAttempts = settings.maxAttempts ?? this.#options.maxAttempts;
     const now = this.#options.clock.now();
     const leaseLeftMs = call.mayHaveRun ? call.takenAt + (settings.leaseMs ?? 0) - now : 0;
-    const sentAgainAt = now + Math.max(0, leaseLeftMs);
+    const sentAgainAt = now + Math.max(pauseMs, leaseLeftMs);
     return {
       evidence,
       safety,

@@ -1,10 +1,11 @@
-import { HoldfastError, isHoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
+import { HoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
 import type { Medium } from '../media/medium.ts';
 import type { Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { backoffMs } from '../retry/backoff.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
 import { Calls, type CallsOwner } from './calls.ts';
+import { isFinalDial } from './classify.ts';
 import type { ClientLink } from './client-link.ts';
 import { Dialler, type DiallerOwner } from './dialler.ts';
 import { Endpoints } from './endpoints.ts';
@@ -67,10 +68,9 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     shared: SharedByLinks,
     listener: LinksListener,
   ) {
-    const wheel = wheelOf(options.clock);
     this.#options = options;
     this.#listener = listener;
-    this.#backoffAlarm = new Alarm(wheel, () => this.#onBackoffOver());
+    this.#backoffAlarm = new Alarm(wheelOf(options.clock), () => this.#onBackoffOver());
     this.calls = new Calls(this, options, shared.protocol);
     const context = { ...shared, owner: this, options };
     this.#endpoints = new Endpoints(media, options.random);
@@ -221,7 +221,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     this.#next = 'none';
     this.#tellState(error);
     // Final is meant of one address; another may do.
-    if (isHoldfastError(error) && error.final && this.#tries >= this.#endpoints.count) {
+    if (isFinalDial(error) && this.#tries >= this.#endpoints.count) {
       for (const reader of this.#readers) reader.reject(error);
       if (this.#link === undefined) this.calls.failUnreachable(error);
       if (this.#options.eager) return;

@@ -16,6 +16,7 @@ import { type Clock, systemClock } from '../util/clock.ts';
 import type { Verbs } from '../verbs/define.ts';
 import { type ReplaySetting, replaySettings } from '../verbs/safety.ts';
 import { type Reconcilers, reconcilers } from './reconcile.ts';
+import type { RetryIf } from './retry-if.ts';
 
 /** How a client behaves. Everything has a default; durations are milliseconds. */
 export interface ClientOptions<V extends Verbs = Verbs> {
@@ -34,6 +35,8 @@ export interface ClientOptions<V extends Verbs = Verbs> {
    * and nobody else knows. Its answer decides.
    */
   readonly reconcile?: Reconcilers<V> | undefined;
+  /** Overrides the classification of failures; see {@link RetryIf}. */
+  readonly retryIf?: RetryIf | undefined;
   /** A link that was silent for so long is looked at before it is written to. */
   readonly probeAfterMs?: number;
   /** A link that was silent for so long is pinged before a call that must not be repeated. */
@@ -78,6 +81,7 @@ export const clientDefaults: ResolvedClientOptions = Object.freeze({
   replay: 'semi',
   maxReplayAgeMs: 10_000,
   reconcile: undefined,
+  retryIf: undefined,
   probeAfterMs: 5,
   verifyAfterMs: 15_000,
   heartbeatMs: 5_000,
@@ -101,6 +105,7 @@ const checks: Checks<ClientOptions> = {
   replay: oneOf(replaySettings),
   maxReplayAgeMs: milliseconds(),
   reconcile: reconcilers,
+  retryIf: ofType('function'),
   probeAfterMs: milliseconds(),
   verifyAfterMs: milliseconds(),
   heartbeatMs: milliseconds(1),
@@ -128,7 +133,7 @@ export function reconnectBounds(options: ResolvedClientOptions): BackoffBounds {
 }
 
 /** How one call differs from the client's way. */
-export interface CallOptions {
+export interface CallOptions<Output = unknown> {
   /** Deadline of this call over all attempts. */
   readonly timeoutMs?: number;
   /** Bound of one attempt. 0: none. */
@@ -141,6 +146,10 @@ export interface CallOptions {
   readonly key?: string;
   /** Told of each attempt as it ends, also of the one that succeeds: what is known of it and why. */
   readonly onAttempt?: (attempt: AttemptRecord) => void;
+  /** Looks at the reply of this call, behind the output schema and the verb's own `accept`. */
+  accept?(output: Output): boolean | PromiseLike<boolean>;
+  /** Overrides the classification of failures, instead of the client's `retryIf`. */
+  readonly retryIf?: RetryIf;
 }
 
 const signal: Check = (name, value) => {
@@ -155,6 +164,8 @@ const callChecks: Checks<CallOptions> = {
   signal,
   key: ofType('string'),
   onAttempt: ofType('function'),
+  accept: ofType('function'),
+  retryIf: ofType('function'),
 };
 
 /** Checks a call's options. */

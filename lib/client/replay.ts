@@ -90,6 +90,50 @@ export function decideNotApplied(facts: Circumstances): Decision {
   return giveUp(disproved, `${proof}, but all attempts are used up`);
 }
 
+/**
+ * Decides what becomes of a call that was executed and whose answer is no good: the handler failed,
+ * or the reply is not what it should be.
+ *
+ * @param isTransient it is thought to pass by itself
+ */
+export function decideExecuted(facts: Circumstances, isTransient: boolean): Decision {
+  if (facts.isReplySeen) return replySeen;
+  if (!isTransient) return failExecuted('it was executed, and trying again is not thought to help');
+  const objection =
+    facts.safety === 'once' ? 'a "once" verb is executed only once' : objectionTo(facts);
+  if (objection !== undefined) return failExecuted(`it was executed, and ${objection}`);
+  const why = `it was executed, and "${facts.safety}" may be repeated`;
+  const { leaseLeftMs: waitMs } = facts;
+  return { action: 'send-again', outcome: 'executed', costs: true, waitMs, why };
+}
+
+/** The call was executed, and is not sent again. */
+export function failExecuted(why: string): Decision {
+  return { action: 'fail', outcome: 'executed', costs: false, waitMs: 0, why };
+}
+
+/**
+ * Lets the application override a classification: towards stricter always, towards looser as far as
+ * sending again is permitted.
+ *
+ * @param classified what is decided without it
+ * @param loosest what is decided of a failure that is thought to pass
+ * @param again what the application wants
+ */
+export function override(
+  facts: Circumstances,
+  classified: Decision,
+  loosest: Decision,
+  { again, why }: { readonly again: boolean | undefined; readonly why: string },
+): Decision {
+  if (again === undefined || loosest.action !== 'send-again') return classified;
+  if (again) return { ...loosest, why: `${loosest.why}, and ${why}` };
+  if (classified.action !== 'send-again') return classified;
+  const whole = `${classified.why}, but ${why}`;
+  if (classified.outcome === 'unknown') return doubt(facts, whole);
+  return { action: 'fail', outcome: classified.outcome, costs: false, waitMs: 0, why: whole };
+}
+
 const replySeen: Decision = {
   action: 'fail',
   outcome: 'executed',

@@ -1,4 +1,5 @@
 import type { Figures } from '../observe/figures.ts';
+import type { Accept } from '../verbs/define.ts';
 import type { StandardSchema } from '../verbs/schema.ts';
 import { stricterRow, type VerbRow } from '../verbs/table.ts';
 import type { ServerTable } from './tables.ts';
@@ -8,7 +9,8 @@ export class VerbUse {
   readonly name: string;
   readonly input: StandardSchema | undefined;
   readonly output: StandardSchema | undefined;
-  /** True when the verb has no schemas. */
+  readonly accept: Accept<never> | undefined;
+  /** True when the verb has no input schema: a call is made as soon as it is asked for. */
   readonly isPlain: boolean;
   /** Set at the first call. */
   figures: Figures | undefined;
@@ -25,14 +27,19 @@ export class VerbUse {
   constructor(
     name: string,
     mine?: VerbRow,
-    schemas?: { input?: StandardSchema | undefined; output?: StandardSchema | undefined },
+    checks?: {
+      input?: StandardSchema | undefined;
+      output?: StandardSchema | undefined;
+      accept?: Accept<never> | undefined;
+    },
   ) {
     this.name = name;
     this.#mine = mine;
     this.row = mine ?? { name, safety: 'mutate', settings: {} };
-    this.input = schemas?.input;
-    this.output = schemas?.output;
-    this.isPlain = this.input === undefined && this.output === undefined;
+    this.input = checks?.input;
+    this.output = checks?.output;
+    this.accept = checks?.accept;
+    this.isPlain = this.input === undefined;
   }
 
   /** Looks the verb up in a server's table; cheap when it is the same table as last time. */

@@ -31,6 +31,8 @@ export interface CallWriter extends EncodedCall {
   write(number: number, key: string | undefined, input: unknown, maxFrameBytes: number): void;
   /** Fills in what differs from attempt to attempt: the last thing before the bytes are sent. */
   stamp(call: EncodedCall, verbIndex: number, attempt: number, remainingMs: number): void;
+  /** Gives a call another number. */
+  renumber(call: EncodedCall, number: number): void;
 }
 
 /** What the client says of itself at the beginning of a link. */

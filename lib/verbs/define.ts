@@ -3,6 +3,7 @@ import {
   type Check,
   type Checks,
   milliseconds,
+  ofType,
   optionError,
   resolveOptions,
   show,
@@ -25,8 +26,21 @@ export interface VerbSettings {
   readonly leaseMs?: number;
 }
 
+/**
+ * Looks at what a call would resolve with. A reply that it does not accept, or that makes it throw,
+ * counts as a failure that passes: the call is sent again if its verb may be repeated, and otherwise
+ * fails with `ERR_HOLDFAST_OUTPUT`.
+ */
+export type Accept<Output> = (output: Output) => boolean | PromiseLike<boolean>;
+
+/** What a verb's replies must satisfy beside a schema; for the client only. */
+export interface AcceptOption<Output> {
+  /** Looks at each reply, behind the output schema. */
+  readonly accept?: Accept<Output>;
+}
+
 /** A verb's settings and its validators. */
-export interface VerbOptions extends VerbSettings {
+export interface VerbOptions extends VerbSettings, AcceptOption<never> {
   /** Checked at the client before it sends and at the server before the handler runs. */
   readonly input?: StandardSchema;
   /** Checked at the server before the reply goes out and at the client when it arrives. */
@@ -49,6 +63,7 @@ export interface Verb<
   readonly settings: VerbSettings;
   readonly input: StandardSchema | undefined;
   readonly output: StandardSchema | undefined;
+  readonly accept: Accept<never> | undefined;
   /** Carries types only; never there at run time. */
   readonly [types]?: (
     input: Input,
@@ -78,17 +93,21 @@ export type HandlerInputOf<V> =
 export type HandlerOutputOf<V> =
   V extends Verb<Safety, infer _I, infer _O, infer _HI, infer HO> ? HO : never;
 
+type VerbOptionsFor<Output> = Omit<VerbOptions, 'accept'> & AcceptOption<Output>;
+
 /** Makes verbs of one class: by type parameters, or with types taken from schemas. */
 export interface VerbMaker<Class extends Safety> {
-  <Input = void, Output = void>(settings?: VerbSettings): Verb<Class, Input, Output>;
+  <Input = void, Output = void>(
+    settings?: VerbSettings & AcceptOption<Output>,
+  ): Verb<Class, Input, Output>;
   <In extends StandardSchema, Out extends StandardSchema>(
-    options: VerbOptions & { readonly input: In; readonly output: Out },
+    options: VerbOptionsFor<SchemaOutput<Out>> & { readonly input: In; readonly output: Out },
   ): Verb<Class, SchemaInput<In>, SchemaOutput<Out>, SchemaOutput<In>, SchemaInput<Out>>;
   <In extends StandardSchema, Output = void>(
-    options: VerbOptions & { readonly input: In; readonly output?: never },
+    options: VerbOptionsFor<Output> & { readonly input: In; readonly output?: never },
   ): Verb<Class, SchemaInput<In>, Output, SchemaOutput<In>, Output>;
   <Out extends StandardSchema, Input = void>(
-    options: VerbOptions & { readonly output: Out; readonly input?: never },
+    options: VerbOptionsFor<SchemaOutput<Out>> & { readonly output: Out; readonly input?: never },
   ): Verb<Class, Input, SchemaOutput<Out>, Input, SchemaInput<Out>>;
 }
 
@@ -109,17 +128,24 @@ const schema: Check = (name, value) => {
   }
 };
 
-const optionChecks: Checks<VerbOptions> = { ...settingChecks, input: schema, output: schema };
+const optionChecks: Checks<VerbOptions> = {
+  ...settingChecks,
+  input: schema,
+  output: schema,
+  accept: ofType('function'),
+};
 
 function maker<Class extends Safety>(safety: Class): VerbMaker<Class> {
   const make = (options?: VerbOptions): AnyVerb => {
-    const { input, output, ...settings } = resolveOptions('verb option', options, {}, optionChecks);
+    const resolved = resolveOptions('verb option', options, {}, optionChecks);
+    const { input, output, accept, ...settings } = resolved;
     return Object.freeze({
       safety,
       kind: 'unary' as const,
       settings: Object.freeze(settings),
       input,
       output,
+      accept,
     });
   };
   return make as VerbMaker<Class>;

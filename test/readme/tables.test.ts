@@ -1,5 +1,11 @@
 import { expect } from 'chai';
-import { type Circumstances, decide } from '../../lib/client/replay.ts';
+import { classification } from '../../lib/client/classify.ts';
+import {
+  type Circumstances,
+  type Decision,
+  decide,
+  decideExecuted,
+} from '../../lib/client/replay.ts';
 import { clientDefaults, errorCodes, safeties, serverDefaults } from '../../lib/index.ts';
 import { section, tableIn } from './readme.ts';
 
@@ -65,17 +71,24 @@ const events: Readonly<Record<string, Partial<Circumstances>[]>> = {
   'the same, and the client\'s `replay` is `"never"`': [{ setting: 'never' }],
 };
 
+/** The rows about answers that are no good: whether what they say passes by itself. */
+const answers: Readonly<Record<string, boolean>> = {
+  'the handler threw a `transient` error': true,
+  'the reply does not pass `accept` or the output schema': classification.output === 'transient',
+  'the handler threw anything else, or the reply cannot be decoded': false,
+};
+
 /** True for what only the server can say. */
 function isVerdict({ evidence }: Partial<Circumstances>): boolean {
   return ['never', 'running', 'done', 'forgotten'].includes(evidence ?? '');
 }
 
 /** What the code does, as README writes it. */
-function fate(facts: Circumstances): string {
-  const { action, outcome } = decide(facts);
+function fate(facts: Circumstances, decideSo: (facts: Circumstances) => Decision = decide): string {
+  const { action, outcome } = decideSo(facts);
   if (action === 'attach' || action === 'deliver') return 'gets its answer';
   if (action !== 'send-again') return `\`${outcome}\``;
-  const late = decide({ ...facts, isTooOld: true });
+  const late = decideSo({ ...facts, isTooOld: true });
   if (late.action === 'send-again') return 'sent again';
   const seconds = clientDefaults.maxReplayAgeMs / 1000;
   return `sent again for ${seconds} s, then \`${late.outcome}\``;
@@ -103,7 +116,7 @@ describe("README's tables", () => {
 
   it('say of each event and class what the client does', () => {
     const rows = tableIn(section('Guarantees'), 'event');
-    expect(rows.map(([event]) => event)).to.deep.equal(Object.keys(events));
+    expect(rows.map(([event]) => event)).to.deep.equal(Object.keys({ ...events, ...answers }));
     for (const [event = '', ...cells] of rows) {
       for (const facts of events[event] ?? []) {
         const fates = safeties.map((safety) => {
@@ -114,6 +127,19 @@ describe("README's tables", () => {
         expect(cells, event).to.deep.equal(fates);
       }
     }
+  });
+
+  it('say of each answer that is no good and each class what the client does', () => {
+    const rows = tableIn(section('Guarantees'), 'event').slice(Object.keys(events).length);
+    for (const [event = '', ...cells] of rows) {
+      const fates = safeties.map((safety) =>
+        fate({ ...handedOver, safety }, (facts) =>
+          decideExecuted(facts, answers[event] as boolean),
+        ),
+      );
+      expect(cells, event).to.deep.equal(fates);
+    }
+    expect(classification.decode).to.equal('final');
   });
 
   it('explain every cell', () => {

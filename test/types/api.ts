@@ -183,3 +183,22 @@ export async function restarts(): Promise<void> {
   drainOnSignals(server, { timeout: 1 });
   void [names, named, off];
 }
+
+/** `accept` is given what the call resolves with. */
+const priced = defineVerbs({
+  price: read<string, number>({ accept: (price) => price > 0 }),
+  shouted: read({ output: shout, accept: (text) => text.endsWith('!') }),
+  // @ts-expect-error it is not given a text
+  wrong: read<string, number>({ accept: (price: string) => price.length > 0 }),
+});
+declare const pricing: Client<typeof priced>;
+export const accepted: readonly Promise<unknown>[] = [
+  pricing.call.price('tea', {
+    accept: (price) => price > 1,
+    retryIf: ({ transient }) => transient,
+  }),
+  pricing.call.price('tea', { accept: async (price) => price.toFixed() === '7' }),
+  // @ts-expect-error it must say yes or no
+  pricing.call.price('tea', { accept: (price) => price.toFixed() }),
+  pricing.invoke('price', 'tea', { accept: (price) => price === 7 }),
+];

@@ -29,6 +29,7 @@ describe('verbs', () => {
         settings: {},
         input: undefined,
         output: undefined,
+        accept: undefined,
       });
     }
   });

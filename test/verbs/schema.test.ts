@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { checkedInput, checkedOutput } from '../../lib/client/schemas.ts';
+import { contentCheck } from '../../lib/client/content.ts';
+import { checkedInput } from '../../lib/client/schemas.ts';
 import { VerbUse } from '../../lib/client/verb-use.ts';
 import { HoldfastError } from '../../lib/errors.ts';
 import {
@@ -66,21 +67,22 @@ describe('schemas', () => {
 
   it('shape a reply, and refuse one that does not pass', async () => {
     const verb = new VerbUse('double', undefined, { output: doubling });
-    expect(await checkedOutput(verb, 5)).to.equal(10);
-    const error = await checkedOutput(verb, 'five').catch((thrown: unknown) => thrown);
-    expect(error).to.include({ code: 'ERR_HOLDFAST_OUTPUT', outcome: 'executed', verb: 'double' });
+    const check = contentCheck(verb, undefined);
+    expect(check?.(5)).to.deep.equal({ isGood: true, output: 10 });
+    expect(check?.('five')).to.deep.equal({ isGood: false, why: 'a.b.0: must be a number' });
   });
 
   it('may take their time', async () => {
     const slow = schema(async (value) => ({ value: [value] }));
     const verb = new VerbUse('slow', undefined, { input: slow, output: slow });
     await checkedInput(verb, 1);
-    expect(await checkedOutput(verb, 1)).to.deep.equal([1]);
+    const content = await contentCheck(verb, undefined)?.(1);
+    expect(content).to.deep.equal({ isGood: true, output: [1] });
   });
 
   it('are not needed', async () => {
     const verb = new VerbUse('plain');
     await checkedInput(verb, { any: 'thing' });
-    expect(await checkedOutput(verb, 'as it came')).to.equal('as it came');
+    expect(contentCheck(verb, undefined)).to.equal(undefined);
   });
 });

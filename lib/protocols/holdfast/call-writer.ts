@@ -27,6 +27,10 @@ export class HoldfastCallWriter extends FrameWriter implements CallWriter {
     const leftMs = Math.max(0, Math.ceil(remainingMs));
     writeUint32(buffer, start + 16, Math.min(leftMs, maxRemainingMs));
   }
+
+  renumber({ buffer, start }: EncodedCall, number: number): void {
+    writeNumber(buffer, start + 8, number);
+  }
 }
 
 function keyLength(key: string): number {

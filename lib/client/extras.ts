@@ -1,0 +1,35 @@
+import type { Bounds } from './bounds.ts';
+import type { Call, CallExtras } from './call.ts';
+import { contentCheck } from './content.ts';
+import type { ResolvedClientOptions } from './options.ts';
+import { questionOf } from './reconcile.ts';
+
+/**
+ * What only some calls have: a signal, bounds of an attempt, something to look at their replies or to
+ * ask the application.
+ *
+ * @param owner told when the call's signal aborts
+ */
+export function extrasOf(
+  call: Call,
+  input: unknown,
+  defaults: ResolvedClientOptions,
+  bounds: Bounds,
+  owner: { onAbort(call: Call, reason: unknown): void },
+): CallExtras | undefined {
+  const { verb, given } = call;
+  const attemptTimeoutMs = bounds.attemptTimeoutMs(verb, given);
+  const signal = given?.signal;
+  const retryIf = given?.retryIf ?? defaults.retryIf;
+  const isLookedAt = (verb.output ?? verb.accept ?? given?.accept) !== undefined;
+  const check = isLookedAt ? contentCheck(verb, given?.accept) : undefined;
+  const { reconcile } = defaults;
+  const question =
+    reconcile === undefined ? undefined : questionOf(reconcile, verb.name, input, given?.key);
+  const isNeeded = attemptTimeoutMs > 0 || (signal ?? retryIf ?? check ?? question) !== undefined;
+  if (!isNeeded) return undefined;
+  const onAbort = (): void => owner.onAbort(call, signal?.reason);
+  const attemptAlarm = attemptTimeoutMs > 0 ? bounds.alarmFor(call) : undefined;
+  signal?.addEventListener('abort', onAbort);
+  return { signal, onAbort, attemptAlarm, attemptTimeoutMs, question, retryIf, check };
+}
