@@ -23,6 +23,11 @@ export interface ServerOptions {
   readonly listen: string | Listener | readonly (string | Listener)[];
   /** Says who calls, or throws; without it everybody may. See {@link Authenticate}. */
   readonly authenticate?: Authenticate;
+  /**
+   * Whoever may call may ask for the server's figures too, by the verb `holdfast.routes`, as
+   * `holdfast top` does. Off unless it is switched on: they tell what others do here.
+   */
+  readonly exposeRoutes?: boolean;
   /** Largest message, in bytes, in both directions. */
   readonly maxFrameBytes?: number;
   /** Most calls of one client, on whatever connection, that may run at a time; more are refused. */
@@ -89,6 +94,7 @@ export type ResolvedServerOptions = Readonly<
 /** The defaults of {@link ServerOptions}. */
 export const serverDefaults: Omit<ResolvedServerOptions, 'listen'> = Object.freeze({
   authenticate: undefined,
+  exposeRoutes: false,
   maxFrameBytes: 16 * 1024 * 1024,
   maxCalls: 4_096,
   maxConcurrency: undefined,
@@ -123,6 +129,7 @@ const completionStore: Check = (name, value) => {
 const checks: Checks<ServerOptions> = {
   listen: anything,
   authenticate: ofType('function'),
+  exposeRoutes: ofType('boolean'),
   maxFrameBytes: frameBytes,
   maxCalls: wholeNumber(1, 1_000_000),
   maxConcurrency: wholeNumber(1, 1_000_000),

@@ -1,5 +1,6 @@
 import { toListeners } from '../media/listeners.ts';
 import type { Verbs } from '../verbs/define.ts';
+import { withRoutes } from './exposed-routes.ts';
 import { type Handlers, pairHandlers } from './handlers.ts';
 import { resolveServerOptions, type ServerOptions } from './options.ts';
 import { Server } from './server.ts';
@@ -17,8 +18,9 @@ export async function serve<V extends Verbs>(
 ): Promise<Server> {
   const resolved = resolveServerOptions(options);
   const listeners = toListeners(resolved.listen);
-  const served = pairHandlers(verbs, handlers as Readonly<Record<string, unknown>>);
-  const server = new Server(served, resolved);
+  const paired = pairHandlers(verbs, handlers as Readonly<Record<string, unknown>>);
+  const served = resolved.exposeRoutes ? withRoutes(paired, () => server) : paired;
+  const server: Server = new Server(served, resolved);
   await server.listen(listeners);
   return server;
 }

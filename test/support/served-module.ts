@@ -1,0 +1,63 @@
+/** A module as `holdfast serve` takes it. */
+import { appendFileSync } from 'node:fs';
+import {
+  defineVerbs,
+  type Handlers,
+  idempotent,
+  mutate,
+  once,
+  read,
+  refuse,
+  type ServerOptions,
+} from '../../lib/index.ts';
+
+export const verbs = defineVerbs({
+  list: read<void, readonly string[]>(),
+  echo: read<unknown, unknown>({ timeoutMs: 20_000 }),
+  put: idempotent<string, void>({ maxAttempts: 2, maxReplayAgeMs: 1_500 }),
+  pay: once<number, number>(),
+  fail: mutate<string, void>(),
+  refuse: mutate<void, void>(),
+  refuseForGood: mutate<void, void>(),
+  hang: mutate<void, void>(),
+  pid: read<void, number>(),
+});
+
+const lines: string[] = [];
+let paid = 0;
+
+export const handlers: Handlers<typeof verbs> = {
+  list: () => lines,
+  echo: (input) => input,
+  put: (line) => {
+    lines.push(line);
+  },
+  pay: (cents) => {
+    paid += cents;
+    return paid;
+  },
+  fail: (message) => {
+    throw Object.assign(new Error(message), { code: 'E_FAILED', data: { at: 3 } });
+  },
+  refuse: () => {
+    throw refuse({ retryAfterMs: 10 });
+  },
+  refuseForGood: () => {
+    throw refuse();
+  },
+  hang: async () => {
+    // The test knows by it that the handler runs.
+    const file = process.env['HANGS_AT'];
+    if (file !== undefined) appendFileSync(file, 'hangs\n');
+    await new Promise(() => {});
+  },
+  pid: () => process.pid,
+};
+
+export const options: Partial<ServerOptions> = {
+  authenticate: (credentials) => {
+    const secret = process.env['SECRET'];
+    if (secret !== undefined && credentials !== secret) throw new Error('who are you?');
+    return 'ada';
+  },
+};
