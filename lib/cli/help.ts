@@ -24,13 +24,16 @@ const environment = `Colours are for terminals; NO_COLOR switches them off.`;
 /** What `holdfast NAME --help` says. */
 export function helpOf(name: string, summary: string, command: Command): string {
   const { operands, options, about, examples } = command;
+  const own = Object.entries(options).map(
+    ([option, spec]) => [optionText(option, spec), spec.help] as const,
+  );
   const usage = ['holdfast', name, ...operands.map(operandText)];
   const parts = [
     `holdfast ${name}: ${summary}`,
     `Usage: ${[...usage, '[OPTIONS]'].join(' ')}`,
     listed(operands.map(({ name: operand, help }) => [operand, help])),
     ...about.map((paragraph) => wrapped(paragraph, '')),
-    `Options:\n${listed(Object.entries(options).map(([option, spec]) => [optionText(option, spec), spec.help]))}`,
+    `Options:\n${listed([...own, ['--help, -h', 'this text']])}`,
     `Examples:\n${examples.map(([args, what]) => `  holdfast ${args}\n      ${what}`).join('\n')}`,
     exitCodeText(command.hasOutcome ? undefined : ['0', '1', '2']),
   ];

@@ -1,5 +1,5 @@
 /** A module as `holdfast serve` takes it. */
-import { appendFileSync } from 'node:fs';
+import { EventEmitter } from 'node:events';
 import {
   defineVerbs,
   type Handlers,
@@ -23,6 +23,9 @@ export const verbs = defineVerbs({
   pid: read<void, number>(),
 });
 
+/** Emits `hangs`, with the handler's signal, when a call hangs. */
+export const hanging: EventEmitter = new EventEmitter();
+
 const lines: string[] = [];
 let paid = 0;
 
@@ -45,12 +48,12 @@ export const handlers: Handlers<typeof verbs> = {
   refuseForGood: () => {
     throw refuse();
   },
-  hang: async () => {
-    // The test knows by it that the handler runs.
-    const file = process.env['HANGS_AT'];
-    if (file !== undefined) appendFileSync(file, 'hangs\n');
-    await new Promise(() => {});
-  },
+  hang: (_, { signal }) =>
+    new Promise((resolve) => {
+      hanging.emit('hangs', signal);
+      if (process.env['HANGING'] !== undefined) console.log('hangs');
+      signal.addEventListener('abort', () => resolve());
+    }),
   pid: () => process.pid,
 };
 

@@ -44,9 +44,11 @@ export const serveModule: Command = command({
     });
     const { json } = options;
     tellErrors(server);
+    // Before anybody learns that it listens, and may end it.
+    const end = ended(server, options['drain-timeout'], json);
     if (json) printJson({ event: 'listening', urls: server.urls, pid: process.pid });
     else for (const url of server.urls) print(`listening at ${paint('bold', url)}`);
-    const cut = await ended(server, options['drain-timeout'], json);
+    const cut = await end;
     // Whatever the module keeps open, the server is done.
     process.exit(cut ? 1 : 0);
   },
