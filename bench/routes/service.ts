@@ -1,0 +1,32 @@
+import { defineVerbs, read, type Server, serve, transient } from 'holdfast';
+import { between, seededRandom } from '../demo/random.ts';
+
+/** What client and server share: one verb, which changes nothing. */
+export const authors = defineVerbs({ head: read<number, string>() });
+
+/** Share of the attempts that fail. */
+export const failureShare = 0.5;
+
+/** A server of which about every second attempt fails, and what it knows of itself. */
+export interface Service {
+  readonly server: Server;
+  /** How often the handler ran. */
+  readonly runs: () => number;
+}
+
+/** Starts the server; what fails, and how long it takes, depends on the seed alone. */
+export async function startService(seed: number): Promise<Service> {
+  const random = seededRandom(seed);
+  let runs = 0;
+  const head = async (id: number): Promise<string> => {
+    runs++;
+    const fails = random() < failureShare;
+    // Most answers are quick, one in ten is not.
+    const tookMs = random() < 0.1 ? between(random, 10, 20) : between(random, 1, 6);
+    await new Promise((resolve) => setTimeout(resolve, tookMs));
+    if (fails) throw transient(new Error('a replica is behind'));
+    return `author ${id}`;
+  };
+  const server = await serve(authors, { head }, { listen: 'tcp://127.0.0.1:0' });
+  return { server, runs: () => runs };
+}
