@@ -100,6 +100,26 @@ describe('The command', function () {
     expect(await run(['--version'])).to.deep.equal({ out: `${version}\n`, err: '', code: 0 });
   });
 
+  it('starts quickly: what only some commands need is loaded by them', () => {
+    const loaded = new Set<string>();
+    const load = (file: string): void => {
+      if (loaded.has(file)) return;
+      loaded.add(file);
+      const text = readFileSync(join(root, file), 'utf8');
+      for (const [, path = ''] of text.matchAll(
+        /^(?:import|export|\}) (?!type ).*from '(\.[^']+)'/gm,
+      )) {
+        load(join(dirname(file), path));
+      }
+    };
+    load('lib/cli/main.ts');
+    const strangers = [...loaded].filter(
+      (file) => !/^lib\/(cli\/[\w-]+|util\/[\w-]+|errors)\.ts$/.test(file),
+    );
+    expect(strangers).to.deep.equal([]);
+    expect(loaded).to.include('lib/cli/arguments.ts').and.have.property('size').below(10);
+  });
+
   it('names the nearest command for one that is not there, and exits with 2', async () => {
     const wrong = await run(['pong', 'tcp://127.0.0.1:1']);
     expect(wrong).to.include({ out: '', code: 2 });

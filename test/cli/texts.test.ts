@@ -1,9 +1,42 @@
 import { expect } from 'chai';
 import { durationMs, durationText } from '../../lib/cli/durations.ts';
 import { fromJson, toJson } from '../../lib/cli/json.ts';
+import { frame } from '../../lib/cli/live.ts';
 import { table } from '../../lib/cli/table.ts';
 import { harmless, paintFor } from '../../lib/cli/terminal.ts';
 import { expectFailure } from '../support/failing.ts';
+
+const introducer = '\u001b';
+const tokens = new RegExp(`${introducer}\\[2?[A-Z]|\\n|[^${introducer}\\n]+`, 'g');
+
+/** As much of a terminal as `frame` needs. */
+class Screen {
+  #rows: string[] = ['what was there'];
+  #row = 0;
+  #column = 0;
+
+  get lines(): readonly string[] {
+    return this.#rows.filter((row) => row !== '');
+  }
+
+  write(text: string): void {
+    for (const [token] of text.matchAll(tokens)) this.#obey(token);
+  }
+
+  #obey(token: string): void {
+    const row = this.#rows[this.#row] ?? '';
+    if (token === '\u001b[2J') this.#rows = [];
+    else if (token === '\u001b[H') [this.#row, this.#column] = [0, 0];
+    else if (token === '\u001b[K') this.#rows[this.#row] = row.slice(0, this.#column);
+    else if (token === '\u001b[J') this.#rows.length = this.#row;
+    else if (token === '\n') [this.#row, this.#column] = [this.#row + 1, 0];
+    else {
+      const rest = row.slice(this.#column + token.length);
+      this.#rows[this.#row] = `${row.slice(0, this.#column)}${token}${rest}`;
+      this.#column += token.length;
+    }
+  }
+}
 
 const plain = paintFor({}, {});
 
@@ -61,6 +94,14 @@ describe('What the command reads and prints', () => {
     expect(isPainted(true, { TERM: 'dumb' })).to.equal(false);
     expect(isPainted(false, { FORCE_COLOR: '1' })).to.equal(true);
     expect(isPainted(true, { FORCE_COLOR: '0' })).to.equal(false);
+  });
+
+  it('shows a text in place of the one before, of which nothing is left', () => {
+    const screen = new Screen();
+    screen.write(frame('first line\nsecond\nthird', true));
+    expect(screen.lines).to.deep.equal(['first line', 'second', 'third']);
+    screen.write(frame('1st\n2nd', false));
+    expect(screen.lines).to.deep.equal(['1st', '2nd']);
   });
 
   it('takes the sting out of texts that come from elsewhere', () => {

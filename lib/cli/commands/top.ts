@@ -2,17 +2,12 @@ import { mediumOf } from '../../media/url.ts';
 import { type Command, command } from '../command.ts';
 import { connectionOptions, credentialsOf, urlOperand } from '../connection.ts';
 import { interrupt } from '../interrupt.ts';
+import { frame } from '../live.ts';
 import { count, duration } from '../options.ts';
 import { paint, print, printJson } from '../output.ts';
 import { pause } from '../pause.ts';
 import { samplesText } from '../routes-table.ts';
 import { type Sample, Watched } from '../watched.ts';
-
-/** Cursor to the corner; what was there before is cleared line by line, so that nothing flickers. */
-const home = '\u001b[H';
-const clearLine = '\u001b[K';
-const clearRest = '\u001b[J';
-const clearAll = '\u001b[2J';
 
 /** `holdfast top`. */
 export const top: Command = command({
@@ -66,10 +61,6 @@ function asObject({ url, report, error }: Sample): object {
 }
 
 function show(text: string, isLive: boolean, round: number): void {
-  if (!isLive) {
-    print(round > 1 ? `\n${text}` : text);
-    return;
-  }
-  const lines = text.split('\n').map((line) => `${line}${clearLine}\n`);
-  process.stdout.write(`${round > 1 ? home : clearAll + home}${lines.join('')}${clearRest}`);
+  if (isLive) process.stdout.write(frame(text, round === 1));
+  else print(round > 1 ? `\n${text}` : text);
 }
