@@ -120,7 +120,7 @@ describe('holdfast call', function () {
   });
 
   it('exits with 4 when the call may have run', async () => {
-    const { err, code } = await run(['call', url, 'hang', '--timeout', '400ms']);
+    const { err, code } = await run(['call', url, 'hang', '--timeout', '1s']);
     expect(code).to.equal(4);
     expect(err).to.include('outcome: unknown').and.include('look before you make it again');
   });

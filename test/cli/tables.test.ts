@@ -98,7 +98,7 @@ describe('holdfast top', function () {
   it('goes on with the others when a server does not answer, and exits with 1', async () => {
     const url = await serving(true);
     const absent = `tcp://127.0.0.1:${await freePort()}`;
-    const { out, code } = await run(['top', absent, url, '--timeout', '300ms']);
+    const { out, code } = await run(['top', absent, url, '--timeout', '1s']);
     expect(code).to.equal(1);
     expect(out).to.include(`${absent}  `).and.include('could not be reached');
     expect(out).to.include(`${url}  1 connection\nNo verb was called yet`);
