@@ -66,6 +66,7 @@ export class Attempts {
   }
 
   onReply(link: ClientLink, number: number, value: unknown): void {
+    const isLate = this.#isLate(link, number);
     const call = this.#answered(link, number);
     if (call === undefined) return;
     const check = call.extras?.check;
@@ -78,7 +79,8 @@ export class Attempts {
         this.#deliver(call, link, content.output);
       } else {
         const { why, cause } = content;
-        this.#onExecuted(call, link, failed('output', 'ERR_HOLDFAST_OUTPUT', why, { cause }));
+        const failure = failed('output', 'ERR_HOLDFAST_OUTPUT', why, { cause });
+        this.#onExecuted(call, link, failure, isLate);
       }
     });
   }
@@ -90,24 +92,45 @@ export class Attempts {
   }
 
   onUndecodable(link: ClientLink, number: number, cause: HoldfastError): void {
+    const isLate = this.#isLate(link, number);
     const call = this.#answered(link, number);
     if (call === undefined) return;
     const failure = failed('decode', 'ERR_HOLDFAST_DECODE', cause.message, { cause });
-    this.#onExecuted(call, link, failure);
+    this.#onExecuted(call, link, failure, isLate);
   }
 
   onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void {
+    const isLate = this.#isLate(link, number);
     const call = this.#answered(link, number);
     if (call === undefined) return;
     const { message, transient: told = false } = failure;
     const details = { remote: failure, told };
-    this.#onExecuted(call, link, failed('remote', 'ERR_HOLDFAST_REMOTE', message, details));
+    const error = failed('remote', 'ERR_HOLDFAST_REMOTE', message, details);
+    this.#onExecuted(call, link, error, isLate);
   }
 
-  /** The call was executed, and its answer is no good. */
-  #onExecuted(call: Call, link: ClientLink, failure: AttemptFailure): void {
+  /**
+   * The call was executed, and its answer is no good.
+   *
+   * @param isLate the attempt was given up before its answer came, and the call goes on
+   */
+  #onExecuted(call: Call, link: ClientLink, failure: AttemptFailure, isLate: boolean): void {
     const { troubles } = call;
     troubles.executions++;
+    if (isLate) {
+      const error = answerError(call, failure, 'it was executed');
+      if (call.extras?.question?.asked !== undefined) {
+        // The application need not find out any more.
+        this.#calls.reject(call, error);
+        return;
+      }
+      if (failure.transient || call.extras?.retryIf !== undefined) {
+        // It is sent again already: it must not be a second time.
+        troubles.answer = error;
+        if (call.link === undefined) this.#calls.renumber(call);
+        return;
+      }
+    }
     call.lostAt = this.#options.clock.now();
     const decision = this.#judge.decideExecuted(call, link, failure);
     const error = answerError(call, failure, decision.why);
@@ -329,6 +352,11 @@ export class Attempts {
 
   #tellReplay(call: Call, evidence: Evidence, { why }: Decision): void {
     this.#calls.onReplay({ verb: call.verb.name, attempt: call.attempts + 1, evidence, why });
+  }
+
+  /** True when the answer is one of an attempt that was given up: the call is elsewhere by now. */
+  #isLate(link: ClientLink, number: number): boolean {
+    return this.#calls.find(number)?.link !== link;
   }
 
   /** The call that an answer is for, if somebody still waits for it. */
