@@ -36,6 +36,9 @@ export const errorCodes = {
   ERR_HOLDFAST_DRAINING: 'the server is draining and takes no new calls',
   ERR_HOLDFAST_REMOTE: 'the handler failed; see `remote`',
   ERR_HOLDFAST_REFUSED: 'the server did not run the call, and says so',
+  ERR_HOLDFAST_OVERLOADED:
+    'the server has too much to do: it refused the call, or its turn would come too late',
+  ERR_HOLDFAST_BUDGET: 'the call could have been sent again, but the retry budget is empty',
   ERR_HOLDFAST_KEY_REUSED: 'the key of a `once` call was used before with another input',
   ERR_HOLDFAST_UNFINISHED:
     'the call, or one with its key, began in a server process that ended before it was done',

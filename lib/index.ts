@@ -66,6 +66,7 @@ export type {
   ServerRefusalMessage,
 } from './observe/messages.ts';
 export type { Route } from './observe/routes.ts';
+export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './retry/budget.ts';
 export { type RefuseOptions, refuse } from './server/answers.ts';
 export type { CallContext } from './server/call-context.ts';
 export type { Handlers } from './server/handlers.ts';

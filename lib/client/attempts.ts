@@ -8,7 +8,7 @@ import {
 } from '../errors.ts';
 import { maxResumed } from '../protocols/holdfast/verdicts.ts';
 import type { Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
-import { backoffMs } from '../retry/backoff.ts';
+import { backoffMs, hintedMs } from '../retry/backoff.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
 import { type AttemptFailure, failed } from './classify.ts';
@@ -19,6 +19,7 @@ import { answerError, type CallErrorDetails, type CallFailure, inWords } from '.
 import type { Judge } from './judge.ts';
 import { countReply } from './observing.ts';
 import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
+import type { Pacing } from './pacing.ts';
 import type { Decision } from './replay.ts';
 
 /** Who keeps the calls whose attempts end here. */
@@ -57,11 +58,13 @@ export interface AttemptsOwner {
 export class Attempts {
   readonly #calls: AttemptsOwner;
   readonly #judge: Judge;
+  readonly #pacing: Pacing;
   readonly #options: ResolvedClientOptions;
 
-  constructor(calls: AttemptsOwner, judge: Judge, options: ResolvedClientOptions) {
+  constructor(calls: AttemptsOwner, judge: Judge, pacing: Pacing, options: ResolvedClientOptions) {
     this.#calls = calls;
     this.#judge = judge;
+    this.#pacing = pacing;
     this.#options = options;
   }
 
@@ -88,6 +91,7 @@ export class Attempts {
   #deliver(call: Call, link: ClientLink, output: unknown): void {
     countReply(call, link);
     this.#calls.settle(call);
+    this.#pacing.onExecuted();
     call.resolve(output);
   }
 
@@ -117,6 +121,7 @@ export class Attempts {
   #onExecuted(call: Call, link: ClientLink, failure: AttemptFailure, isLate: boolean): void {
     const { troubles } = call;
     troubles.executions++;
+    this.#pacing.onExecuted();
     if (isLate) {
       const error = answerError(call, failure, 'it was executed');
       if (call.extras?.question?.asked !== undefined) {
@@ -150,27 +155,28 @@ export class Attempts {
     if (this.#calls.find(number)?.link !== link) return;
     const call = this.#answered(link, number) as Call;
     call.refusals++;
-    const { message, retryAfterMs, final } = refusal;
+    const { retryAfterMs, final } = refusal;
     const code = knownCode(refusal.code, 'ERR_HOLDFAST_REFUSED');
+    const isDraining = !final && (link.isDraining || code === 'ERR_HOLDFAST_DRAINING');
+    if (!isDraining) this.#pacing.onRefused(code, call.sentAt);
+    const leftMs = call.deadlineAt - this.#options.clock.now();
+    // A draining server is left at once; one that is busy is given time.
+    const delayMs = isDraining ? 0 : this.#pauseMs(call, retryAfterMs, leftMs);
+    const isLate = !final && delayMs >= leftMs;
+    let why = refusal.message;
+    if (isLate) why += `, and to wait ${Math.ceil(delayMs)} ms is longer than its deadline`;
     const told = { told: !final, retryAfterMs };
-    const failure = failed('refused', code, message, told);
-    const decision = this.#judged(call, link, 'refused', failure);
+    const refused = failed(isDraining ? 'draining' : 'refused', code, why, told);
+    const decision = this.#judged(call, link, 'refused', refused, isLate);
     if (decision.action !== 'send-again') {
-      const details = { retryAfterMs, final };
-      this.#calls.end(call, decision, { code, why: message, details, isLast: final });
+      if (decision.lacksBudget) why += `, and ${decision.why}`;
+      const isLast = final || isLate;
+      this.#calls.end(call, decision, { code, why, details: { retryAfterMs, final }, isLast });
       return;
     }
-    const delayMs = Math.max(retryAfterMs ?? 0, this.#pauseMs(call, link), decision.waitMs);
-    if (this.#options.clock.now() + delayMs >= call.deadlineAt) {
-      const why = `${message}, and asks to wait ${Math.ceil(delayMs)} ms, which is longer than the deadline`;
-      const details = { retryAfterMs };
-      const failure = { code, why, details, isLast: true };
-      this.#calls.end(call, this.#judge.giveUp(call, why), failure);
-    } else if (delayMs === 0) {
-      this.#calls.sendAgain([call]);
-    } else {
-      this.sendAgainIn(call, delayMs);
-    }
+    const waitMs = Math.max(delayMs, decision.waitMs);
+    if (waitMs === 0) this.#calls.sendAgain([call]);
+    else this.sendAgainIn(call, waitMs);
   }
 
   /** The server began the call, or another of its key, and will never know how it ended. */
@@ -336,15 +342,22 @@ export class Attempts {
     if (this.#isNext(call, paced, failure)) this.#calls.sendAgain([call]);
   }
 
-  /** A draining server is left at once; one that is busy is given time. */
-  #pauseMs(call: Call, link: ClientLink): number {
-    if (link.isDraining) return 0;
-    return backoffMs(call.refusals, reconnectBounds(this.#options), this.#options.random);
+  /** As long as the server asks for, and longer by chance. */
+  #pauseMs({ refusals }: Call, hintMs: number | undefined, leftMs: number): number {
+    const { maxRetryAfterMs, random } = this.#options;
+    const leastMs = Math.min(hintMs ?? 0, maxRetryAfterMs);
+    return hintedMs(refusals, reconnectBounds(this.#options), leastMs, leftMs, random);
   }
 
   /** Decides about an attempt that ended without an answer, and takes the call off its link. */
-  #judged(call: Call, link: ClientLink, evidence: Evidence, failure: AttemptFailure): Decision {
-    const decision = this.#judge.decide(call, link, evidence, failure);
+  #judged(
+    call: Call,
+    link: ClientLink,
+    evidence: Evidence,
+    failure: AttemptFailure,
+    isLate = false,
+  ): Decision {
+    const decision = this.#judge.decide(call, link, evidence, failure, isLate);
     call.link = undefined;
     if (decision.action === 'send-again') this.#tellReplay(call, evidence, decision);
     return decision;

@@ -34,6 +34,16 @@ export class CallQueue {
     return undefined;
   }
 
+  /** The next call that still waits, which stays where it is. */
+  peek(): Call | undefined {
+    while (this.#first < this.#calls.length) {
+      const call = this.#calls[this.#first];
+      if (call?.isQueued) return call;
+      this.#first++;
+    }
+    return undefined;
+  }
+
   /** Puts calls in front of all others, in their order. */
   pushFront(calls: readonly Call[]): void {
     for (const call of calls) call.isQueued = true;
@@ -55,6 +65,11 @@ export class CallQueue {
     if (stale <= maxStale || stale <= this.#waiting) return;
     this.#calls = this.#calls.slice(this.#first).filter((queued) => queued?.isQueued);
     this.#first = 0;
+  }
+
+  /** The waiting calls, in their order. */
+  all(): Call[] {
+    return this.#calls.slice(this.#first).filter((call) => call?.isQueued) as Call[];
   }
 
   /** True when one of the waiting calls satisfies `test`. */

@@ -3,8 +3,8 @@ import type { CallWatch } from '../observe/call-watch.ts';
 import { Routes } from '../observe/routes.ts';
 import { maxResumed } from '../protocols/holdfast/verdicts.ts';
 import type { CallWriter, Protocol } from '../protocols/protocol.ts';
-import { type RetryBudget, unlimitedBudget } from '../retry/budget.ts';
 import { type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
+import { Abandoned } from './abandoned.ts';
 import { Attempts, type AttemptsOwner } from './attempts.ts';
 import { Bounds } from './bounds.ts';
 import { Call, type Deadlines } from './call.ts';
@@ -20,6 +20,7 @@ import {
   callError,
   cancelledError,
   inWords,
+  isFinal,
   limitError,
   noSuchVerb,
   tooLarge,
@@ -28,6 +29,7 @@ import { Inquiry } from './inquiry.ts';
 import { Judge } from './judge.ts';
 import { countSettled, notMade } from './observing.ts';
 import type { CallOptions, ResolvedClientOptions } from './options.ts';
+import { Pacing } from './pacing.ts';
 import type { Decision } from './replay.ts';
 import type { VerbUse } from './verb-use.ts';
 
@@ -42,11 +44,6 @@ export interface CallsOwner {
   onAllSettled(): void;
 }
 
-/** Most calls whose handlers are told that nobody waits for them any more. */
-const maxAbandoned = 1_000;
-
-const nothing: readonly number[] = [];
-
 /** The calls of one client, from the application's invocation until each settles, exactly once. */
 export class Calls implements Deadlines, AttemptsOwner {
   readonly attempts: Attempts;
@@ -55,19 +52,20 @@ export class Calls implements Deadlines, AttemptsOwner {
   readonly #options: ResolvedClientOptions;
   readonly #wheel: TimerWheel;
   readonly #writer: CallWriter;
-  readonly #budget: RetryBudget = unlimitedBudget;
   readonly #judge: Judge;
   readonly #table = new CallTable();
   readonly #queue = new CallQueue();
   readonly #inquiry: Inquiry;
   readonly #bounds: Bounds;
+  readonly #pacing: Pacing;
   #pendingBytes = 0;
   /** Calls that wait to hear their fate. */
   #doubtful = 0;
   #acknowledged = 0;
   /** Calls that have settled since, and whose answers the server keeps. */
   unacknowledged = 0;
-  readonly #abandoned: number[] = [];
+  /** Calls that were given up while in doubt: their handlers may run on. */
+  readonly abandoned = new Abandoned();
 
   constructor(owner: CallsOwner, options: ResolvedClientOptions, protocol: Protocol) {
     this.#owner = owner;
@@ -75,12 +73,13 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.routes = new Routes(options.clock);
     this.#wheel = wheelOf(options.clock);
     this.#writer = protocol.callWriter();
-    this.#judge = new Judge(options, this.#budget);
-    this.attempts = new Attempts(this, this.#judge, options);
+    this.#judge = new Judge(options);
     this.#inquiry = new Inquiry(this, this.#judge);
     this.#bounds = new Bounds(options, this.#wheel, (call, timeoutMs) =>
       this.attempts.onTimeout(call, timeoutMs),
     );
+    this.#pacing = new Pacing(options, this.#queue, owner, (...end) => this.#endBefore(...end));
+    this.attempts = new Attempts(this, this.#judge, this.#pacing, options);
   }
 
   /** Calls that have not settled. */
@@ -138,6 +137,11 @@ export class Calls implements Deadlines, AttemptsOwner {
     const setting = options?.replay ?? defaults.replay;
     const call = new Call(this, number, verb, setting, writer, now, timeoutMs, resolve, reject);
     call.given = options;
+    const objection = this.#pacing.objectionTo(call, now);
+    if (objection !== undefined) {
+      reject(notMade(verb, clock, objection));
+      return;
+    }
     const { byteLength } = call;
     if (this.#pendingBytes + byteLength > maxOutgoingBytes) {
       const code = 'ERR_HOLDFAST_OUTGOING_FULL';
@@ -151,14 +155,15 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.#wheel.add(call, call.deadlineAt);
     call.watch = watch;
     call.extras = extrasOf(call, input, defaults, this.#bounds, this);
-    this.#budget.deposit();
     this.#queue.push(call);
     this.#owner.schedule();
   }
 
   /** The next call that `link` can carry, stamped and counted as an attempt on it. */
   nextCall(link: ClientLink): Call | undefined {
-    for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift()) {
+    for (;;) {
+      const call = this.#pacing.mayGo() ? this.#queue.shift() : undefined;
+      if (call === undefined) return undefined;
       call.verb.follow(link.table);
       if (call.row !== call.verb.row) this.#bounds.follow(call);
       const now = this.#options.clock.now();
@@ -166,7 +171,10 @@ export class Calls implements Deadlines, AttemptsOwner {
       if (call.attempts > 0) {
         call.renewHeader();
         call.verb.figures?.replayed(now);
+      } else {
+        link.budget.deposit(now);
       }
+      this.#pacing.onSent(now);
       call.attempts++;
       call.link = link;
       call.row = call.verb.row;
@@ -175,7 +183,6 @@ export class Calls implements Deadlines, AttemptsOwner {
       call.extras?.attemptAlarm?.set(now + call.extras.attemptTimeoutMs);
       return call;
     }
-    return undefined;
   }
 
   find(number: number): Call | undefined {
@@ -199,16 +206,6 @@ export class Calls implements Deadlines, AttemptsOwner {
       this.unacknowledged = 0;
     }
     return this.#acknowledged;
-  }
-
-  /** Calls that were given up while in doubt since this was asked last: their handlers may run on. */
-  takeAbandoned(): readonly number[] {
-    if (this.#abandoned.length === 0) return nothing;
-    return this.#abandoned.splice(0);
-  }
-
-  #abandon(number: number): void {
-    if (this.#abandoned.length < maxAbandoned) this.#abandoned.push(number);
   }
 
   /** The call waits for its fate: it needs a link. */
@@ -320,8 +317,9 @@ export class Calls implements Deadlines, AttemptsOwner {
     call.reject(error);
   }
 
-  end(call: Call, { action, outcome }: Decision, failure: CallFailure): void {
+  end(call: Call, { action, outcome, lacksBudget }: Decision, given: CallFailure): void {
     const question = call.extras?.question;
+    const failure = lacksBudget ? { ...given, code: 'ERR_HOLDFAST_BUDGET' as const } : given;
     if (action === 'ask' && question !== undefined) this.#inquiry.ask(call, question, failure);
     else this.fail(call, failure.code, failure.why, outcome, failure.details);
   }
@@ -332,7 +330,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     call.isSettled = true;
     call.link = undefined;
     if (call.isRecorded) this.unacknowledged++;
-    if (call.lostLink !== undefined && call.isRecorded) this.#abandon(call.number);
+    if (call.lostLink !== undefined && call.isRecorded) this.abandoned.add(call.number);
     this.resolveDoubt(call);
     // An attempt on another link than the one that answered: nobody waits for it any more.
     link?.cancel(call.number);
@@ -348,6 +346,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     }
     if (this.#table.size > 0) return;
     this.#wheel.release();
+    this.#pacing.rest();
     this.#owner.onAllSettled();
   }
 
@@ -369,10 +368,10 @@ export class Calls implements Deadlines, AttemptsOwner {
     return false;
   }
 
-  /** This server cannot take the call, nor can it be sent again. */
-  #endBefore(call: Call, code: ErrorCode, why: string): void {
-    const decision = this.#judge.giveUp(call, why);
-    this.end(call, decision, { code, why, details: { final: true }, isLast: true });
+  /** This server cannot take the call, or not in time; nor can it be sent again. */
+  #endBefore(call: Call, code: ErrorCode, why: string, details: CallErrorDetails = isFinal): void {
+    this.#queue.drop(call);
+    this.end(call, this.#judge.giveUp(call, why), { code, why, details, isLast: true });
   }
 
   /** The call must not go out, or not yet. */

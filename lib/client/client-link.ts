@@ -12,6 +12,7 @@ import type {
   UnknownFate,
   Verdict,
 } from '../protocols/protocol.ts';
+import type { RetryBudget } from '../retry/budget.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import { bothCauses } from './both-causes.ts';
 import type { LinkContext, LinkedCall } from './link-owner.ts';
@@ -30,6 +31,7 @@ export class ClientLink implements ChannelUser, ClientSink {
   readonly label: string;
   readonly medium: Medium;
   readonly outbox: Outbox;
+  readonly budget: RetryBudget;
   table: ServerTable = new ServerTable([]);
   /** Names the server process at the far end. */
   server = '';
@@ -81,21 +83,19 @@ export class ClientLink implements ChannelUser, ClientSink {
     credentials: unknown,
     context: LinkContext<ClientLink>,
   ) {
-    const { clock, maxFrameBytes } = context.options;
+    const { session, owner, budgets, options } = context;
+    const { clock, maxFrameBytes } = options;
     this.medium = medium;
+    this.budget = budgets.get(medium) as RetryBudget;
     this.label = `${medium.address}#${ordinal}`;
     this.#channel = channel;
     this.#context = context;
     this.heardAt = clock.now();
     this.outbox = new Outbox(channel, () => this.pump());
     this.#pings = new PingWatch(this.outbox);
-    this.#probe = new Probe(
-      clock,
-      () => this.#heardBytes,
-      () => this.#onProbed(),
-    );
+    const onProbed = (): void => this.#onProbed();
+    this.#probe = new Probe(clock, () => this.#heardBytes, onProbed);
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
-    const { session, owner } = context;
     this.asked = owner.inDoubt();
     this.#watermark = new Watermark(owner);
     this.#wire = context.protocol.clientWire(this, {
@@ -340,7 +340,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       this.#ping(now);
       return;
     }
-    const outbox = this.outbox;
+    const { outbox } = this;
     this.#acknowledge(this.#watermark.due(now));
     while (this.inFlight < this.#maxCalls && outbox.backlogBytes < writeBytes) {
       const call = owner.nextCall(this);

@@ -13,6 +13,7 @@ import { optionError, show } from '../util/check.ts';
 import { emitSafely, tellSafely } from '../util/emit.ts';
 import { defineVerbs, type InputOf, type OutputOf, type Verbs } from '../verbs/define.ts';
 import { type PublishedTable, tableOf } from '../verbs/table.ts';
+import { budgetsFor } from './budgets.ts';
 import type { ClientEvents, ClientState } from './events.ts';
 import { Links, type LinksListener } from './links.ts';
 import { howOf } from './observing.ts';
@@ -99,6 +100,7 @@ export class Client<V extends Verbs = Verbs> {
       session: randomBytes(sessionBytes),
       idleLife: new IdleLife(),
       tables: this.#tables,
+      budgets: budgetsFor(media, options),
     };
     this.#links = new Links(media, options, shared, {
       onState: (event) => emitSafely(this.#events, 'state', event),

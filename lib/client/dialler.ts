@@ -1,9 +1,11 @@
 import { HoldfastError, isHoldfastError, messageOf } from '../errors.ts';
 import type { Medium } from '../media/medium.ts';
+import { backoffMs, hintedMs } from '../retry/backoff.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import { ClientLink } from './client-link.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { LinkContext } from './link-owner.ts';
+import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
 
 /** Who is told how a try ended. */
 export interface DiallerOwner {
@@ -122,6 +124,25 @@ export class Dialler {
     this.#dial = undefined;
     this.#opening = undefined;
   }
+}
+
+/**
+ * How long to wait before the next dial.
+ *
+ * @param rounds how often all addresses have failed; before the first time there is no wait
+ * @param failure the last one, with what the server may have asked for
+ */
+export function dialDelayMs(
+  rounds: number,
+  failure: Error | undefined,
+  options: ResolvedClientOptions,
+): number {
+  const { maxRetryAfterMs, random } = options;
+  const hintMs = isHoldfastError(failure) ? failure.retryAfterMs : undefined;
+  const bounds = reconnectBounds(options);
+  if (rounds <= 0 || hintMs === undefined) return backoffMs(rounds, bounds, random);
+  const leastMs = Math.min(hintMs, maxRetryAfterMs);
+  return hintedMs(rounds, bounds, leastMs, Number.POSITIVE_INFINITY, random);
 }
 
 function endedEarly(label: string): HoldfastError {

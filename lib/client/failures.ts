@@ -20,6 +20,9 @@ export interface CallErrorDetails {
   readonly remote?: RemoteFailure | undefined;
 }
 
+/** Trying again cannot help. */
+export const isFinal: CallErrorDetails = { final: true };
+
 /** How a call is to fail. */
 export interface CallFailure {
   readonly code: ErrorCode;

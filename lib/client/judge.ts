@@ -1,6 +1,5 @@
 import type { AttemptRecord, Evidence } from '../errors.ts';
 import { backoffMs } from '../retry/backoff.ts';
-import type { RetryBudget } from '../retry/budget.ts';
 import type { VerbRow } from '../verbs/table.ts';
 import type { Call } from './call.ts';
 import { type AttemptFailure, inShort } from './classify.ts';
@@ -13,10 +12,10 @@ import {
   decide,
   decideExecuted,
   decideNotApplied,
-  doubt,
   failExecuted,
   giveUp,
   override,
+  withoutBudget,
 } from './replay.ts';
 import { type RetryContext, wishOf } from './retry-if.ts';
 
@@ -26,32 +25,35 @@ import { type RetryContext, wishOf } from './retry-if.ts';
  */
 export class Judge {
   readonly #options: ResolvedClientOptions;
-  readonly #budget: RetryBudget;
 
-  constructor(options: ResolvedClientOptions, budget: RetryBudget) {
+  constructor(options: ResolvedClientOptions) {
     this.#options = options;
-    this.#budget = budget;
   }
 
   /**
    * @param evidence what is known of the attempt
    * @param failure what ended it
+   * @param isLate a refusal asks to wait until after the deadline
    */
   decide(
     call: Call,
-    link: ClientLink | undefined,
+    link: ClientLink,
     evidence: Evidence,
     failure: AttemptFailure,
+    isLate = false,
   ): Decision {
     const mayHaveRun = call.mayHaveRun;
     if (evidence === 'handed-over' || evidence === 'forgotten') call.mayRun(link);
-    const facts = this.#factsOf(call, call.row, evidence, mayHaveRun, false);
     const isRefused = evidence === 'refused';
+    const facts = {
+      ...this.#factsOf(call, call.row, evidence, mayHaveRun, false),
+      isBusy: isRefused && failure.kind === 'refused',
+    };
     let decision = this.#classified(call, facts, failure, (isTransient) =>
-      decide({ ...facts, isFinalRefusal: isRefused && !isTransient }),
+      decide({ ...facts, isFinalRefusal: isRefused && (isLate || !isTransient) }),
     );
-    if (decision.costs && !this.#budget.withdraw()) {
-      decision = doubt(facts, 'the retry budget is empty');
+    if (decision.costs && !link.budget.withdraw(this.#options.clock.now())) {
+      decision = withoutBudget(facts, decision);
       call.verb.figures?.budgetRefused(this.#options.clock.now());
     }
     const { action, why } = decision;
@@ -71,6 +73,7 @@ export class Judge {
     if (decision.action === 'send-again') {
       decision = this.#afford(
         call,
+        link,
         { ...decision, waitMs: Math.max(decision.waitMs, pauseMs) },
         facts,
       );
@@ -80,13 +83,19 @@ export class Judge {
     return decision;
   }
 
-  #afford(call: Call, decision: Decision, { timeLeftMs }: Circumstances): Decision {
+  #afford(
+    call: Call,
+    link: ClientLink,
+    decision: Decision,
+    { timeLeftMs }: Circumstances,
+  ): Decision {
     if (decision.waitMs >= timeLeftMs) {
       const wait = `${Math.ceil(decision.waitMs)} ms`;
       return failExecuted(`it was executed, and to wait ${wait} is longer than its deadline`);
     }
-    if (this.#budget.withdraw()) return decision;
-    call.verb.figures?.budgetRefused(this.#options.clock.now());
+    const now = this.#options.clock.now();
+    if (link.budget.withdraw(now)) return decision;
+    call.verb.figures?.budgetRefused(now);
     return failExecuted('it was executed, and the retry budget is empty');
   }
 
@@ -162,6 +171,7 @@ export class Judge {
       isTooOld: call.mayHaveRun && sentAgainAt - call.firstSentAt > maxAgeMs,
       hasAttemptsLeft: call.ambiguousAttempts < maxAttempts,
       isFinalRefusal,
+      isBusy: false,
       isInputConsumed: false,
       isReplySeen: false,
       canReconcile: call.extras?.question !== undefined,

@@ -1,4 +1,5 @@
 import type { HoldfastError, RemoteFailure } from '../errors.ts';
+import type { Medium } from '../media/medium.ts';
 import type {
   EncodedCall,
   Protocol,
@@ -6,6 +7,7 @@ import type {
   UnknownFate,
   Verdict,
 } from '../protocols/protocol.ts';
+import type { RetryBudget } from '../retry/budget.ts';
 import type { IdleLife } from '../retry/idle-life.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { Tables } from './tables.ts';
@@ -66,4 +68,6 @@ export interface LinkContext<Link> {
   readonly session: Uint8Array;
   readonly idleLife: IdleLife;
   readonly tables: Tables;
+  /** For each address what may be sent again there; as long as the client lives it holds them. */
+  readonly budgets: ReadonlyMap<Medium, RetryBudget>;
 }

@@ -1,13 +1,12 @@
 import { HoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
 import type { Medium } from '../media/medium.ts';
 import type { Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
-import { backoffMs } from '../retry/backoff.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
 import { Calls, type CallsOwner } from './calls.ts';
 import { isFinalDial } from './classify.ts';
 import type { ClientLink } from './client-link.ts';
-import { Dialler, type DiallerOwner } from './dialler.ts';
+import { Dialler, type DiallerOwner, dialDelayMs } from './dialler.ts';
 import { Endpoints } from './endpoints.ts';
 import type {
   ClientState,
@@ -17,7 +16,7 @@ import type {
   StateEvent,
 } from './events.ts';
 import type { LinkContext, LinkOwner } from './link-owner.ts';
-import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
+import type { ResolvedClientOptions } from './options.ts';
 
 /** What all links of a client have in common, whoever owns them. */
 export type SharedByLinks = Omit<LinkContext<ClientLink>, 'owner' | 'options'>;
@@ -180,7 +179,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
       this.calls.attempts.onLost(other, fenced, true);
     }
     this.calls.attempts.onVerdicts(link, verdicts);
-    link.abandon(this.calls.takeAbandoned());
+    link.abandon(this.calls.abandoned.take());
     this.#dialler.finish(link);
   }
 
@@ -334,7 +333,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     if (!this.#isNeeded()) return;
     // Every address gets one try before there is a pause.
     const rounds = Math.max(0, this.#tries - this.#endpoints.count + 1);
-    const delayMs = backoffMs(rounds, reconnectBounds(this.#options), this.#options.random);
+    const delayMs = dialDelayMs(rounds, this.#lastFailure, this.#options);
     if (this.#tries > 0 || this.#dialler.linkCount > 0) {
       this.#listener.onReconnecting({ attempt: this.#tries, delayMs, cause: this.#lastFailure });
     }

@@ -1,6 +1,7 @@
 import type { AttemptRecord } from '../errors.ts';
 import { frameBytes } from '../link/limits.ts';
 import type { BackoffBounds } from '../retry/backoff.ts';
+import { budgetDefaults } from '../retry/budget.ts';
 import {
   anything,
   type Check,
@@ -15,6 +16,7 @@ import {
 import { type Clock, systemClock } from '../util/clock.ts';
 import type { Verbs } from '../verbs/define.ts';
 import { type ReplaySetting, replaySettings } from '../verbs/safety.ts';
+import { budgetSetting, type RetryBudgetSetting } from './budgets.ts';
 import { type Reconcilers, reconcilers } from './reconcile.ts';
 import type { RetryIf } from './retry-if.ts';
 
@@ -30,6 +32,16 @@ export interface ClientOptions<V extends Verbs = Verbs> {
   readonly replay?: ReplaySetting;
   /** An `idempotent` call is not repeated later than this after its first sending. */
   readonly maxReplayAgeMs?: number;
+  /**
+   * How much may be sent again of what may have run, or was refused for now. Clients of this process
+   * that go to the same server with the same settings share it; a budget that `retryBudget()` made is
+   * shared by those that are given it. `false`: no such bound.
+   */
+  readonly retryBudget?: RetryBudgetSetting;
+  /** What is sent is slowed down while the server says that it has too much to do. */
+  readonly pacing?: boolean;
+  /** A server that asks to wait longer than this before the next attempt is not obeyed further. */
+  readonly maxRetryAfterMs?: number;
   /**
    * By verb: who is asked what became of a call that may have run, when it must not be sent again
    * and nobody else knows. Its answer decides.
@@ -80,6 +92,9 @@ export const clientDefaults: ResolvedClientOptions = Object.freeze({
   maxAttempts: 5,
   replay: 'semi',
   maxReplayAgeMs: 10_000,
+  retryBudget: budgetDefaults,
+  pacing: true,
+  maxRetryAfterMs: 60_000,
   reconcile: undefined,
   retryIf: undefined,
   probeAfterMs: 5,
@@ -104,6 +119,9 @@ const checks: Checks<ClientOptions> = {
   maxAttempts: wholeNumber(1, 255),
   replay: oneOf(replaySettings),
   maxReplayAgeMs: milliseconds(),
+  retryBudget: budgetSetting,
+  pacing: ofType('boolean'),
+  maxRetryAfterMs: milliseconds(),
   reconcile: reconcilers,
   retryIf: ofType('function'),
   probeAfterMs: milliseconds(),

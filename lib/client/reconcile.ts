@@ -78,11 +78,12 @@ export interface Question {
 
 /** The question about a call of this verb, if there is somebody to ask. */
 export function questionOf(
-  given: Reconcilers,
+  given: Reconcilers | undefined,
   verb: string,
   input: unknown,
   key: string | undefined,
 ): Question | undefined {
-  const reconcile = Object.hasOwn(given, verb) ? given[verb] : undefined;
+  if (given === undefined || !Object.hasOwn(given, verb)) return undefined;
+  const reconcile = given[verb];
   return reconcile === undefined ? undefined : { reconcile, input, key, asked: undefined };
 }

@@ -19,6 +19,8 @@ export interface Circumstances {
   readonly hasAttemptsLeft: boolean;
   /** The server refused and says that sending again cannot help. */
   readonly isFinalRefusal: boolean;
+  /** The server refused for now, although it stays: another attempt is another load. */
+  readonly isBusy: boolean;
   /** The application's input stream was pulled and cannot be had again. */
   readonly isInputConsumed: boolean;
   /** The application has seen a part of the reply. */
@@ -41,6 +43,8 @@ export interface Decision {
   /** With `send-again`: not before so long. */
   readonly waitMs: number;
   readonly why: string;
+  /** It would be sent again if the budget allowed it. */
+  readonly lacksBudget?: boolean;
 }
 
 /**
@@ -84,7 +88,7 @@ export function decide(facts: Circumstances): Decision {
  */
 export function decideNotApplied(facts: Circumstances): Decision {
   if (facts.isReplySeen) return replySeen;
-  const disproved = { ...facts, mayHaveRun: false };
+  const disproved = { ...facts, mayHaveRun: false, isBusy: false };
   const proof = 'the application says that it was not applied';
   if (facts.hasAttemptsLeft) return decideProven(disproved, proof);
   return giveUp(disproved, `${proof}, but all attempts are used up`);
@@ -153,8 +157,9 @@ function decideProven(facts: Circumstances, proof: string): Decision {
   if (facts.isFinalRefusal) return giveUp(facts, `${proof}, and trying again cannot help`);
   if (facts.setting === 'never') return giveUp(facts, `${proof}, but replay is "never"`);
   if (facts.isInputConsumed) return giveUp(facts, `${proof}, but its input was consumed`);
-  if (facts.mayHaveRun) return decideAmbiguous(facts, false);
-  return { action: 'send-again', outcome: 'not-executed', costs: false, waitMs: 0, why: proof };
+  const costs = facts.isBusy;
+  if (facts.mayHaveRun) return decideAmbiguous(facts, costs);
+  return { action: 'send-again', outcome: 'not-executed', costs, waitMs: 0, why: proof };
 }
 
 /** The call goes no further; what is known of it depends on the attempts before. */
@@ -164,6 +169,13 @@ export function giveUp(
 ): Decision {
   if (facts.mayHaveRun) return doubt(facts, `${why}; an earlier attempt may have run`);
   return { action: 'fail', outcome: 'not-executed', costs: false, waitMs: 0, why };
+}
+
+/** The call would be sent again, but the budget does not allow it. */
+export function withoutBudget(facts: Circumstances, { outcome }: Decision): Decision {
+  const why = 'the retry budget is empty';
+  if (outcome === 'unknown') return { ...doubt(facts, why), lacksBudget: true };
+  return { action: 'fail', outcome, costs: false, waitMs: 0, why, lacksBudget: true };
 }
 
 function decideAmbiguous(facts: Circumstances, costs: boolean): Decision {

@@ -1,12 +1,137 @@
+import {
+  type Check,
+  type Checks,
+  milliseconds,
+  numberFrom,
+  resolveOptions,
+  wholeNumber,
+} from '../util/check.ts';
+import { SlidingCount } from './sliding-count.ts';
+
+/** How much may be sent again; see {@link retryBudget}. */
+export interface RetryBudgetOptions {
+  /** Replays for each first attempt: 0.2 is at most a fifth of extra load. */
+  readonly ratio?: number;
+  /** Replays a second that are there however few calls are made: 0.1 is one probe in 10 s. */
+  readonly minPerSecond?: number;
+  /** How long a first attempt counts. */
+  readonly ttlMs?: number;
+  /** How many of `minPerSecond` can be saved up; a new budget has so many. */
+  readonly reserve?: number;
+}
+
+/** The defaults of {@link RetryBudgetOptions}. */
+export const budgetDefaults: Readonly<Required<RetryBudgetOptions>> = Object.freeze({
+  ratio: 0.2,
+  minPerSecond: 0.1,
+  ttlMs: 10_000,
+  reserve: 10,
+});
+
+function within(check: Check): Check {
+  return (name, value) => check(`retryBudget.${name}`, value);
+}
+
+const checks: Checks<RetryBudgetOptions> = {
+  ratio: within(numberFrom(0, 1_000)),
+  minPerSecond: within(numberFrom(0, 1_000_000)),
+  ttlMs: within(milliseconds(1)),
+  reserve: within(wholeNumber(0, 1_000_000)),
+};
+
+/** Checks and completes the settings of a budget. */
+export function resolveBudget(
+  given: RetryBudgetOptions | undefined,
+): Readonly<Required<RetryBudgetOptions>> {
+  return resolveOptions('retryBudget option', given, budgetDefaults, checks) as Readonly<
+    Required<RetryBudgetOptions>
+  >;
+}
+
 /**
- * What bounds the extra load of replays. Replays of calls that may have run draw on it; calls that
- * provably never ran cost nothing.
+ * Bounds the extra load of replays. Made by {@link retryBudget}; one that several clients are given
+ * bounds them together. Times are those of the clients' clock.
  */
 export interface RetryBudget {
-  /** A first attempt was made. */
-  deposit(): void;
+  /** A first attempt was sent. */
+  deposit(now: number): void;
   /** Takes the cost of one replay; false when there is nothing left. */
-  withdraw(): boolean;
+  withdraw(now: number): boolean;
+}
+
+/**
+ * A budget for replays of calls that may have run, and of calls that the server refused for now:
+ * what Finagle's `RetryBudget` and Linkerd do. Each first attempt earns `ratio` of a replay; what is
+ * earned and what is spent are forgotten after `ttlMs`, so in no such time are there more replays
+ * than that share.
+ *
+ * Beside it there is a floor, since a client that makes few calls earns next to nothing, and the one
+ * call after an idle hour must survive the loss of its link too. Finagle's floor is spent in one
+ * burst again and again: 10 a second for 10 s are 100 replays in every 10 s, eleven times the load of
+ * a client that makes one call a second. This one is a bucket that is full once (`reserve`) and fills
+ * so slowly (`minPerSecond`) that in an outage it is no more than a probe now and then.
+ *
+ * No timer; each operation takes constant time, spread over many.
+ */
+class ReplayBudget implements RetryBudget {
+  readonly #ratio: number;
+  readonly #minPerMs: number;
+  readonly #reserve: number;
+  readonly #earned: SlidingCount;
+  readonly #spent: SlidingCount;
+  #inReserve: number;
+  #filledAt = Number.POSITIVE_INFINITY;
+
+  constructor({ ratio, minPerSecond, ttlMs, reserve }: Readonly<Required<RetryBudgetOptions>>) {
+    this.#ratio = ratio;
+    this.#minPerMs = minPerSecond / 1_000;
+    this.#reserve = reserve;
+    this.#inReserve = reserve;
+    const slotMs = ttlMs / slots;
+    this.#earned = new SlidingCount(slots, slotMs);
+    // One slot more: what is spent counts at least as long as what is earned.
+    this.#spent = new SlidingCount(slots + 1, slotMs);
+  }
+
+  deposit(now: number): void {
+    this.#earned.add(now);
+  }
+
+  withdraw(now: number): boolean {
+    const left = this.#ratio * this.#earned.total(now) - this.#spent.total(now);
+    if (left >= almostOne) {
+      this.#spent.add(now);
+      return true;
+    }
+    const sinceMs = Math.max(0, now - this.#filledAt);
+    this.#filledAt = now;
+    this.#inReserve = Math.min(this.#reserve, this.#inReserve + sinceMs * this.#minPerMs);
+    if (this.#inReserve < almostOne) return false;
+    this.#inReserve--;
+    return true;
+  }
+}
+
+/** Into how many parts `ttlMs` is divided. */
+const slots = 10;
+
+/** Sums of fractions are not exact. */
+const almostOne = 1 - 1e-9;
+
+/**
+ * Makes a budget to give to clients as their `retryBudget`: to one of its own, or to several that
+ * shall share it. Without that, all clients of this process with the same settings share one for
+ * each server.
+ *
+ * @throws HoldfastError `ERR_HOLDFAST_OPTION`
+ */
+export function retryBudget(options?: RetryBudgetOptions): RetryBudget {
+  return new ReplayBudget(resolveBudget(options));
+}
+
+/** True for what {@link retryBudget} made. */
+export function isRetryBudget(value: unknown): value is RetryBudget {
+  return value instanceof ReplayBudget;
 }
 
 /** No bound but deadlines and attempts. */

@@ -89,6 +89,11 @@ export interface RefuseOptions {
   readonly message?: string;
   /** The client may try again after so many milliseconds; without it, it does not. */
   readonly retryAfterMs?: number;
+  /**
+   * There is too much to do: the client may try again, and slows down all that it sends. The caller's
+   * code is then `ERR_HOLDFAST_OVERLOADED`.
+   */
+  readonly overloaded?: boolean;
 }
 
 /**
@@ -96,13 +101,13 @@ export interface RefuseOptions {
  * caller's outcome is then `not-executed`, whatever the verb's class.
  */
 export function refuse({
-  message = 'the server refused the call',
+  overloaded = false,
+  message = overloaded ? 'the server has too much to do' : 'the server refused the call',
   retryAfterMs,
 }: RefuseOptions = {}): HoldfastError {
-  const error = new HoldfastError('ERR_HOLDFAST_REFUSED', message, {
-    retryAfterMs,
-    final: retryAfterMs === undefined,
-  });
+  const code = overloaded ? 'ERR_HOLDFAST_OVERLOADED' : 'ERR_HOLDFAST_REFUSED';
+  const final = retryAfterMs === undefined && !overloaded;
+  const error = new HoldfastError(code, message, { retryAfterMs, final });
   refusals.add(error);
   return error;
 }

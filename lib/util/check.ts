@@ -49,6 +49,17 @@ export function milliseconds(min = 0, max: number = maxTimerMs): Check {
   };
 }
 
+/** A number, whole or not: a ratio, a rate. */
+export function numberFrom(min: number, max: number): Check {
+  return (name, value) => {
+    if (typeof value !== 'number' || !(value >= min && value <= max)) {
+      throw optionError(
+        `Option "${name}" must be a number from ${min} to ${max}, got ${show(value)}`,
+      );
+    }
+  };
+}
+
 /** A whole number: of bytes, calls, connections, attempts. */
 export function wholeNumber(min: number, max: number = Number.MAX_SAFE_INTEGER): Check {
   return (name, value) => {

@@ -25,6 +25,7 @@ const flags = [
   'isTooOld',
   'hasAttemptsLeft',
   'isFinalRefusal',
+  'isBusy',
   'isInputConsumed',
   'isReplySeen',
   'canReconcile',
@@ -101,6 +102,11 @@ function mayRepeat({
   return repeatable[safety].includes(setting) && !isBarred && fits;
 }
 
+/** DESIGN section 7: what was not executed because of a loss, or of a server that goes, is free. */
+function costsOf({ evidence, isBusy }: Circumstances): boolean {
+  return !proofs.has(evidence) || isBusy;
+}
+
 type Expected = Pick<Decision, 'action' | 'outcome' | 'costs'> & { readonly waitMs?: number };
 
 /** The decision, from the words of DESIGN sections 4 and 5. */
@@ -111,15 +117,15 @@ function expectedOf(facts: Circumstances): Expected {
   const outcome = mayHaveRun(facts) ? 'unknown' : 'not-executed';
   if (!isForbidden(facts) && (!mayHaveRun(facts) || mayRepeat(facts))) {
     const waitMs = mayHaveRun(facts) ? facts.leaseLeftMs : 0;
-    return { action: 'send-again', outcome, costs: !proofs.has(facts.evidence), waitMs };
+    return { action: 'send-again', outcome, costs: costsOf(facts), waitMs };
   }
   const action = outcome === 'unknown' && facts.canReconcile ? 'ask' : 'fail';
   return { action, outcome, costs: false };
 }
 
-/** Only a refusal can be a final one. */
-function isPossible({ evidence, isFinalRefusal }: Circumstances): boolean {
-  return !isFinalRefusal || evidence === 'refused';
+/** Only a refusal can be a final one, or one of a server that is busy. */
+function isPossible({ evidence, isFinalRefusal, isBusy }: Circumstances): boolean {
+  return evidence === 'refused' || !(isFinalRefusal || isBusy);
 }
 
 /** Runs a check on every combination that satisfies `which`; there must be some. */
@@ -209,7 +215,7 @@ describe('decide', () => {
   it('sends again what provably never ran, whatever its class, age and number of attempts', () => {
     forAll(
       (facts) => !mayHaveRun(facts) && !isForbidden(facts) && isPossible(facts),
-      ({ action, costs }) => action === 'send-again' && !costs,
+      ({ action, costs }, { isBusy }) => action === 'send-again' && costs === isBusy,
     );
   });
 
@@ -245,11 +251,10 @@ describe('decide', () => {
     );
   });
 
-  it('lets the budget bear what may have run and is sent again, and nothing else', () => {
+  it('lets the budget bear what may have run or was refused for now and is sent again, and nothing else', () => {
     forAll(
-      always,
-      ({ action, costs }, { evidence }) =>
-        costs === (action === 'send-again' && !proofs.has(evidence)),
+      isPossible,
+      ({ action, costs }, facts) => costs === (action === 'send-again' && costsOf(facts)),
     );
   });
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { classification } from '../../lib/client/classify.ts';
 import {
@@ -15,6 +16,7 @@ function written(name: string, value: unknown): string {
   if (name === 'maxQueue') return 'half of `maxConcurrency`';
   if (value === undefined) return 'none';
   if (value === Math.random) return '`Math.random`';
+  if (typeof value === 'object') return `\`${inspect(value)}\``;
   if (typeof value !== 'number') return `\`${JSON.stringify(value)}\``;
   if (name.endsWith('Bytes')) return `${value / 2 ** 20} MiB`;
   if (!name.endsWith('Ms')) return String(value);
@@ -39,6 +41,7 @@ const handedOver: Omit<Circumstances, 'safety'> = {
   isTooOld: false,
   hasAttemptsLeft: true,
   isFinalRefusal: false,
+  isBusy: false,
   isInputConsumed: false,
   isReplySeen: false,
   canReconcile: false,

@@ -26,6 +26,8 @@ export interface LoadOptions {
 
 /** For a machine on which nothing is at rest: what is lost is dialled again at once. */
 const hasty: ClientOptions = {
+  // So many losses one after another are more than the budget bears.
+  retryBudget: false,
   reconnectBaseMs: 2,
   reconnectCapMs: 20,
   timeoutMs: 60_000,
