@@ -65,7 +65,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   /** Calls that have settled since, and whose answers the server keeps. */
   unacknowledged = 0;
   /** Calls that were given up while in doubt: their handlers may run on. */
-  readonly abandoned = new Abandoned();
+  readonly abandoned: Abandoned = new Abandoned();
 
   constructor(owner: CallsOwner, options: ResolvedClientOptions, protocol: Protocol) {
     this.#owner = owner;
