@@ -91,12 +91,14 @@ export {
   once,
   read,
   semi,
+  type UseOptions,
   type Verb,
   type VerbMaker,
   type VerbOptions,
   type VerbSettings,
   type Verbs,
 } from './verbs/define.ts';
+export type { HedgeOptions } from './verbs/hedge.ts';
 export { type ReplaySetting, replaySettings, type Safety, safeties } from './verbs/safety.ts';
 export type { StandardSchema } from './verbs/schema.ts';
 export type { PublishedTable, VerbRow } from './verbs/table.ts';

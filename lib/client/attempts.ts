@@ -124,7 +124,7 @@ export class Attempts {
     this.#pacing.onExecuted();
     if (isLate) {
       const error = answerError(call, failure, 'it was executed');
-      if (call.extras?.question?.asked !== undefined) {
+      if (call.isAsked) {
         // The application need not find out any more.
         this.#calls.reject(call, error);
         return;

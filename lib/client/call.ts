@@ -69,6 +69,10 @@ export class Call implements Due, EncodedCall {
   ambiguousAttempts = 0;
   /** How many of those the application has found not to have run. */
   disprovedAttempts = 0;
+  /** Copies at other servers, which count as attempts that may have run. */
+  copies = 0;
+  /** It is such a copy: repeats what may have run, and is not repeated itself. */
+  isCopy = false;
   refusals = 0;
   /** When the first attempt that may have run was sent. */
   firstSentAt = 0;
@@ -146,7 +150,7 @@ export class Call implements Due, EncodedCall {
 
   /** The attempt that was sent last, on this link, may have run, or still may. */
   mayRun(link: ClientLink | undefined): void {
-    if (this.ambiguousAttempts === this.disprovedAttempts) {
+    if (!this.isCopy && this.ambiguousAttempts === this.disprovedAttempts) {
       this.firstSentAt = this.sentAt;
       this.completions = link?.completions ?? '';
     }
@@ -166,9 +170,15 @@ export class Call implements Due, EncodedCall {
     return troubles !== undefined && (troubles.executions > 0 || troubles.isChecked);
   }
 
-  /** The call waits for the judgement of its reply, and for nothing else. */
-  get isChecked(): boolean {
-    return this.#troubles?.isChecked === true;
+  /** It is on no link, and waits neither for the application nor for the judgement of its reply. */
+  get needsLink(): boolean {
+    const isElsewhere = this.isAsked || this.#troubles?.isChecked === true;
+    return this.link === undefined && !isElsewhere;
+  }
+
+  /** The application is asked what became of it. */
+  get isAsked(): boolean {
+    return this.extras?.question?.asked !== undefined;
   }
 
   /** The error of the last attempt that was executed, if its answer was no good. */
@@ -184,6 +194,19 @@ export class Call implements Due, EncodedCall {
   /** True when an attempt may have run. */
   get mayHaveRun(): boolean {
     return this.ambiguousAttempts > this.disprovedAttempts || this.lostLink !== undefined;
+  }
+
+  /** Makes it a copy of a call to another server, which is not known to have no copy running. */
+  becomeCopyOf(original: Call, now: number): void {
+    original.history ??= [];
+    this.history = original.history;
+    this.isCopy = true;
+    // For its server too it is not the first.
+    this.attempts = original.attempts + original.copies - 1;
+    this.firstSentAt = original.firstSentAt || original.madeAt;
+    // What the other copies may take at this moment is not free before its lease has expired.
+    this.takenAt = now;
+    this.renewHeader();
   }
 
   /**

@@ -19,8 +19,8 @@ import {
   type CallFailure,
   callError,
   cancelledError,
-  inWords,
   isFinal,
+  lateness,
   limitError,
   noSuchVerb,
   tooLarge,
@@ -30,7 +30,7 @@ import { Judge } from './judge.ts';
 import { countSettled, notMade } from './observing.ts';
 import type { CallOptions, ResolvedClientOptions } from './options.ts';
 import { Pacing } from './pacing.ts';
-import type { Decision } from './replay.ts';
+import { type Decision, settingOfCopies } from './replay.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /** Who is told what the calls need. */
@@ -101,7 +101,10 @@ export class Calls implements Deadlines, AttemptsOwner {
     return this.#queue.some(({ verb }) => verb.row.safety === 'mutate');
   }
 
-  /** Makes a call. It settles exactly once, by `resolve` or `reject`. */
+  /**
+   * Makes a call, or a copy of one that another server has. It settles exactly once, by `resolve` or
+   * `reject`; undefined when it has settled already.
+   */
   start(
     verb: VerbUse,
     input: unknown,
@@ -109,7 +112,8 @@ export class Calls implements Deadlines, AttemptsOwner {
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
     watch?: CallWatch,
-  ): void {
+    original?: Call,
+  ): Call | undefined {
     verb.figures ??= this.routes.of(verb.name);
     const defaults = this.#options;
     const { maxCalls, maxOutgoingBytes, clock } = defaults;
@@ -118,36 +122,43 @@ export class Calls implements Deadlines, AttemptsOwner {
     if (table.size >= maxCalls && table.size >= maxCalls + Math.min(maxCalls, this.#inquiry.size)) {
       const error = limitError(verb, 'ERR_HOLDFAST_TOO_MANY_CALLS', 'maxCalls', maxCalls);
       reject(notMade(verb, clock, error));
-      return;
+      return undefined;
     }
     if (options?.signal?.aborted) {
       reject(notMade(verb, clock, cancelledError(verb, options.signal)));
-      return;
+      return undefined;
     }
     const number = table.nextNumber();
     const writer = this.#writer;
     try {
-      writer.write(number, options?.key, input, defaults.maxFrameBytes);
+      if (!original) writer.write(number, options?.key, input, defaults.maxFrameBytes);
     } catch (error) {
       reject(notMade(verb, clock, atVerb(error, verb.name)));
-      return;
+      return undefined;
     }
     const now = clock.now();
+    const madeAt = original?.madeAt ?? now;
     const timeoutMs = this.#bounds.timeoutMs(verb, options);
-    const setting = options?.replay ?? defaults.replay;
-    const call = new Call(this, number, verb, setting, writer, now, timeoutMs, resolve, reject);
+    const given = options?.replay ?? defaults.replay;
+    const setting = original ? settingOfCopies(given) : given;
+    const bytes = original ?? writer;
+    const call = new Call(this, number, verb, setting, bytes, madeAt, timeoutMs, resolve, reject);
     call.given = options;
+    if (original) {
+      call.becomeCopyOf(original, now);
+      writer.renumber(call, number);
+    }
     const objection = this.#pacing.objectionTo(call, now);
     if (objection !== undefined) {
       reject(notMade(verb, clock, objection));
-      return;
+      return undefined;
     }
     const { byteLength } = call;
     if (this.#pendingBytes + byteLength > maxOutgoingBytes) {
       const code = 'ERR_HOLDFAST_OUTGOING_FULL';
       const error = limitError(verb, code, 'maxOutgoingBytes', maxOutgoingBytes);
       reject(notMade(verb, clock, error));
-      return;
+      return undefined;
     }
     this.#pendingBytes += byteLength;
     if (table.size === 0) this.#wheel.hold();
@@ -157,6 +168,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     call.extras = extrasOf(call, input, defaults, this.#bounds, this);
     this.#queue.push(call);
     this.#owner.schedule();
+    return call;
   }
 
   /** The next call that `link` can carry, stamped and counted as an attempt on it. */
@@ -261,14 +273,8 @@ export class Calls implements Deadlines, AttemptsOwner {
   }
 
   onDeadline(call: Call): void {
-    const limitMs = Math.round(call.deadlineAt - call.madeAt);
-    const isAsked = call.extras?.question?.asked !== undefined;
-    const isUnreachable = call.link === undefined && !isAsked && !call.isChecked;
-    const cause = isUnreachable ? this.#owner.lastFailure : undefined;
-    let reason = isAsked ? ' before the application had told what became of it' : '';
-    if (cause !== undefined) reason = `; the server could not be reached (${inWords(cause)})`;
-    const why = `its deadline of ${limitMs} ms passed${reason}`;
-    this.#giveUp(call, 'ERR_HOLDFAST_DEADLINE', why, cause);
+    const cause = call.needsLink ? this.#owner.lastFailure : undefined;
+    this.#giveUp(call, 'ERR_HOLDFAST_DEADLINE', lateness(call, cause), cause);
   }
 
   /** Fails every pending call, because nothing more will be done. */
@@ -279,9 +285,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   /** No server can be reached, and trying again cannot help: fails every call that needs one. */
   failUnreachable(cause: HoldfastError): void {
     const { code, message: why } = cause;
-    const needsLink = ({ link, extras, isChecked }: Call): boolean =>
-      link === undefined && extras?.question?.asked === undefined && !isChecked;
-    for (const call of this.#table.filter(needsLink)) {
+    for (const call of this.#table.filter(({ needsLink }) => needsLink)) {
       const decision = this.#judge.giveUp(call, why);
       if (decision.action !== 'ask') {
         this.#giveUp(call, code, why, cause);

@@ -12,9 +12,11 @@ import { IdleLife } from '../retry/idle-life.ts';
 import { optionError, show } from '../util/check.ts';
 import { emitSafely, tellSafely } from '../util/emit.ts';
 import { defineVerbs, type InputOf, type OutputOf, type Verbs } from '../verbs/define.ts';
+import { type HedgeOptions, isHedgeable, notHedgeable } from '../verbs/hedge.ts';
 import { type PublishedTable, tableOf } from '../verbs/table.ts';
 import { budgetsFor } from './budgets.ts';
 import type { ClientEvents, ClientState } from './events.ts';
+import { Hedging } from './hedging.ts';
 import { Links, type LinksListener } from './links.ts';
 import { howOf } from './observing.ts';
 import {
@@ -72,6 +74,8 @@ export class Client<V extends Verbs = Verbs> {
   readonly closed: Promise<Error | undefined>;
   readonly #events = new EventEmitter<ClientEvents>();
   readonly #links: Links;
+  readonly #hedging: Hedging;
+  readonly #hedge: HedgeOptions | undefined;
   readonly #uses = new Map<string, VerbUse>();
   readonly #tables = new Tables();
   readonly #routes: Routes;
@@ -92,7 +96,7 @@ export class Client<V extends Verbs = Verbs> {
       throw optionError('connect needs at least one URL or medium, got an empty list');
     let onClosed: LinksListener['onClosed'] = () => {};
     this.closed = new Promise((resolve) => {
-      onClosed = resolve;
+      onClosed = (reason) => void this.#hedging.close().then(() => resolve(reason));
     });
     this.#timeoutMs = options.timeoutMs;
     const shared = {
@@ -111,6 +115,8 @@ export class Client<V extends Verbs = Verbs> {
       onLinkDown: (link, reason) => channels.clientLinkDown.publish({ client: this, link, reason }),
       onClosed,
     });
+    this.#hedging = new Hedging(media, options, shared, this.#links);
+    this.#hedge = options.hedge;
     this.#routes = this.#links.calls.routes;
     for (const row of tableOf(registry ?? {})) {
       this.#uses.set(row.name, new VerbUse(row.name, row, registry?.[row.name]));
@@ -185,6 +191,7 @@ export class Client<V extends Verbs = Verbs> {
   destroy(reason?: Error): void {
     this.#isClosing = true;
     this.#links.destroy(reason);
+    this.#hedging.destroy(reason);
   }
 
   /** Calls `listener` at every such event. */
@@ -234,6 +241,7 @@ export class Client<V extends Verbs = Verbs> {
     if (given !== undefined) {
       try {
         options = resolveCallOptions(given);
+        if (options.hedge) checkHedge(use);
       } catch (error) {
         return Promise.reject(error);
       }
@@ -293,8 +301,13 @@ export class Client<V extends Verbs = Verbs> {
     options: CallOptions | undefined,
     watch: CallWatch | undefined,
   ): Promise<unknown> {
+    const hedge = options?.hedge ?? use.hedge ?? this.#hedge;
     return new Promise((resolve, reject) => {
-      this.#links.calls.start(use, input, options, resolve, reject, watch);
+      if (hedge && this.#hedging.isPossible && mayBeHedged(use)) {
+        this.#hedging.race({ verb: use, input, options, watch, hedge, resolve, reject });
+      } else {
+        this.#links.calls.start(use, input, options, resolve, reject, watch);
+      }
     });
   }
 }
@@ -303,6 +316,15 @@ function toMedium(target: string | Medium): Medium {
   if (typeof target === 'string') return mediumOf(target);
   if (typeof target?.dial === 'function') return target;
   throw optionError(`connect needs a URL or a medium, got ${show(target)}`);
+}
+
+/** A class that is not known yet is looked at when a copy is to be sent. */
+function mayBeHedged({ isKnown, row }: VerbUse): boolean {
+  return !isKnown || isHedgeable(row.safety);
+}
+
+function checkHedge(use: VerbUse): void {
+  if (!mayBeHedged(use)) throw notHedgeable('Call option', use.row.safety);
 }
 
 function closedError(verb?: string): HoldfastError {

@@ -34,6 +34,11 @@ export class Dialler {
     this.#alarm = new Alarm(wheelOf(context.options.clock), () => this.#onTimeout());
   }
 
+  /** Where the last dial went. */
+  get target(): Medium | undefined {
+    return this.#medium;
+  }
+
   /** Connections made so far. */
   get linkCount(): number {
     return this.#linkCount;

@@ -23,7 +23,9 @@ export function extrasOf(
   const retryIf = given?.retryIf ?? defaults.retryIf;
   const isLookedAt = (verb.output ?? verb.accept ?? given?.accept) !== undefined;
   const check = isLookedAt ? contentCheck(verb, given?.accept) : undefined;
-  const question = questionOf(defaults.reconcile, verb.name, input, given?.key);
+  const question = call.isCopy
+    ? undefined
+    : questionOf(defaults.reconcile, verb.name, input, given?.key);
   const isNeeded = attemptTimeoutMs > 0 || (signal ?? retryIf ?? check ?? question) !== undefined;
   if (!isNeeded) return undefined;
   const onAbort = (): void => owner.onAbort(call, signal?.reason);

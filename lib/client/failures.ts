@@ -56,6 +56,14 @@ export function callError(
   return new HoldfastError(code, message, { ...details, ...facts });
 }
 
+/** That the deadline of a call has passed, and why, if it is known: `cause`: no link to a server. */
+export function lateness(call: Call, cause: Error | undefined): string {
+  const limitMs = Math.round(call.deadlineAt - call.madeAt);
+  let reason = call.isAsked ? ' before the application had told what became of it' : '';
+  if (cause !== undefined) reason = `; the server could not be reached (${inWords(cause)})`;
+  return `its deadline of ${limitMs} ms passed${reason}`;
+}
+
 /** The error of a call that was executed and whose answer is no good. */
 export function answerError(
   call: Call,

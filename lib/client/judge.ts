@@ -127,7 +127,7 @@ export class Judge {
    * passed. Records of `once` calls are of one set: to another the key would be new.
    */
   objectionTo(call: Call, link: ClientLink): Decision | undefined {
-    if (!call.mayHaveRun) return undefined;
+    if (!call.mayHaveRun && !call.isCopy) return undefined;
     const evidence = link.completions === call.completions ? 'handed-over' : 'forgotten';
     const facts = this.#factsOf(call, call.verb.row, evidence, true, false);
     const decision = decide(facts);
@@ -159,17 +159,18 @@ export class Judge {
     pauseMs = 0,
   ): Circumstances {
     const maxAgeMs = settings.maxReplayAgeMs ?? this.#options.maxReplayAgeMs;
-    const maxAttempts = settings.maxAttempts ?? this.#options.maxAttempts;
+    const maxAttempts = call.isCopy ? 1 : (settings.maxAttempts ?? this.#options.maxAttempts);
+    const isRepeat = call.mayHaveRun || call.isCopy;
     const now = this.#options.clock.now();
-    const leaseLeftMs = call.mayHaveRun ? call.takenAt + (settings.leaseMs ?? 0) - now : 0;
+    const leaseLeftMs = isRepeat ? call.takenAt + (settings.leaseMs ?? 0) - now : 0;
     const sentAgainAt = now + Math.max(pauseMs, leaseLeftMs);
     return {
       evidence,
       safety,
       setting: call.setting,
       mayHaveRun,
-      isTooOld: call.mayHaveRun && sentAgainAt - call.firstSentAt > maxAgeMs,
-      hasAttemptsLeft: call.ambiguousAttempts < maxAttempts,
+      isTooOld: isRepeat && sentAgainAt - call.firstSentAt > maxAgeMs,
+      hasAttemptsLeft: call.ambiguousAttempts + call.copies < maxAttempts,
       isFinalRefusal,
       isBusy: false,
       isInputConsumed: false,

@@ -17,6 +17,7 @@ import type {
 } from './events.ts';
 import type { LinkContext, LinkOwner } from './link-owner.ts';
 import type { ResolvedClientOptions } from './options.ts';
+import { Readers } from './readers.ts';
 
 /** What all links of a client have in common, whoever owns them. */
 export type SharedByLinks = Omit<LinkContext<ClientLink>, 'owner' | 'options'>;
@@ -58,7 +59,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   readonly #endpoints: Endpoints;
   readonly #dialler: Dialler;
   readonly #backoffAlarm: Alarm;
-  #readers: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  readonly #readers: Readers;
   readonly #run = (): void => this.#onTick();
 
   constructor(
@@ -69,6 +70,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   ) {
     this.#options = options;
     this.#listener = listener;
+    this.#readers = new Readers(options.clock, () => this.#lastFailure);
     this.#backoffAlarm = new Alarm(wheelOf(options.clock), () => this.#onBackoffOver());
     this.calls = new Calls(this, options, shared.protocol);
     const context = { ...shared, owner: this, options };
@@ -85,45 +87,20 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     return this.calls.waiting;
   }
 
+  get target(): Medium | undefined {
+    return this.#link?.medium ?? this.#dialler.target;
+  }
+
   get lastFailure(): Error | undefined {
     return this.#link === undefined ? this.#lastFailure : undefined;
   }
 
   /** Resolves as soon as a link is up; rejects when that cannot be, or the time is over. */
-  ready(timeoutMs: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#link?.isOpen) {
-        resolve();
-        return;
-      }
-      const wheel = wheelOf(this.#options.clock);
-      const alarm = new Alarm(wheel, () => {
-        const why = this.#lastFailure === undefined ? '' : `: ${messageOf(this.#lastFailure)}`;
-        const message = `Not ready within ${timeoutMs} ms${why}`;
-        reader.reject(
-          new HoldfastError('ERR_HOLDFAST_DEADLINE', message, { cause: this.#lastFailure }),
-        );
-      });
-      const settle = (): void => {
-        alarm.clear();
-        wheel.release();
-        this.#readers = this.#readers.filter((other) => other !== reader);
-      };
-      const reader = {
-        resolve: () => {
-          settle();
-          resolve();
-        },
-        reject: (error: Error) => {
-          settle();
-          reject(error);
-        },
-      };
-      this.#readers.push(reader);
-      wheel.hold();
-      alarm.set(this.#options.clock.now() + timeoutMs);
-      this.schedule();
-    });
+  async ready(timeoutMs: number): Promise<void> {
+    if (this.#link?.isOpen) return;
+    const isReady = this.#readers.wait(timeoutMs);
+    this.schedule();
+    await isReady;
   }
 
   /** No new calls; ends when the pending ones have settled. */
@@ -136,12 +113,9 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   destroy(reason: Error | undefined): void {
     if (this.#isClosed) return;
     this.#isClosing = true;
-    const why =
-      reason === undefined
-        ? 'the client was destroyed'
-        : `the client was destroyed (${messageOf(reason)})`;
+    const because = reason === undefined ? '' : ` (${messageOf(reason)})`;
     this.#closeReason ??= reason;
-    this.calls.failAll('ERR_HOLDFAST_CLOSED', why, reason);
+    this.calls.failAll('ERR_HOLDFAST_CLOSED', `the client was destroyed${because}`, reason);
     this.#end(reason);
     for (const link of this.#others) link.destroy(reason);
   }
@@ -206,7 +180,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     }
     this.#listener.onLinkUp(link.label);
     this.#tellState(undefined);
-    for (const reader of this.#readers) reader.resolve();
+    this.#readers.resolve();
     link.pump();
   }
 
@@ -221,7 +195,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     this.#tellState(error);
     // Final is meant of one address; another may do.
     if (isFinalDial(error) && this.#tries >= this.#endpoints.count) {
-      for (const reader of this.#readers) reader.reject(error);
+      this.#readers.reject(error);
       if (this.#link === undefined) this.calls.failUnreachable(error);
       if (this.#options.eager) return;
     }
@@ -347,7 +321,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   }
 
   #isNeeded(): boolean {
-    if (this.calls.needing > 0 || this.#readers.length > 0 || this.#options.eager) return true;
+    if (this.calls.needing > 0 || this.#readers.count > 0 || this.#options.eager) return true;
     return this.#link !== undefined && this.#link.inFlight > 0;
   }
 
@@ -373,7 +347,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
       cause: reason,
       final: true,
     });
-    for (const reader of this.#readers) reader.reject(closed);
+    this.#readers.reject(closed);
     this.#dialler.cancel(reason ?? closed);
     if (link !== undefined) {
       this.#link = undefined;

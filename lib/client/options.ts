@@ -15,6 +15,7 @@ import {
 } from '../util/check.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
 import type { Verbs } from '../verbs/define.ts';
+import { type HedgeOptions, hedgeOptions } from '../verbs/hedge.ts';
 import { type ReplaySetting, replaySettings } from '../verbs/safety.ts';
 import { budgetSetting, type RetryBudgetSetting } from './budgets.ts';
 import { type Reconcilers, reconcilers } from './reconcile.ts';
@@ -49,6 +50,13 @@ export interface ClientOptions<V extends Verbs = Verbs> {
   readonly reconcile?: Reconcilers<V> | undefined;
   /** Overrides the classification of failures; see {@link RetryIf}. */
   readonly retryIf?: RetryIf | undefined;
+  /**
+   * A call of a `read` or `idempotent` verb that takes long is sent to another of the client's
+   * addresses as well; the first good answer counts, and the other copies are cancelled. A copy draws
+   * on the retry budget and counts for `maxAttempts`. Verbs with `leaseMs` are not hedged, and no verb
+   * of a client that has one address.
+   */
+  readonly hedge?: HedgeOptions | undefined;
   /** A link that was silent for so long is looked at before it is written to. */
   readonly probeAfterMs?: number;
   /** A link that was silent for so long is pinged before a call that must not be repeated. */
@@ -97,6 +105,7 @@ export const clientDefaults: ResolvedClientOptions = Object.freeze({
   maxRetryAfterMs: 60_000,
   reconcile: undefined,
   retryIf: undefined,
+  hedge: undefined,
   probeAfterMs: 5,
   verifyAfterMs: 15_000,
   heartbeatMs: 5_000,
@@ -124,6 +133,7 @@ const checks: Checks<ClientOptions> = {
   maxRetryAfterMs: milliseconds(),
   reconcile: reconcilers,
   retryIf: ofType('function'),
+  hedge: hedgeOptions,
   probeAfterMs: milliseconds(),
   verifyAfterMs: milliseconds(),
   heartbeatMs: milliseconds(1),
@@ -168,6 +178,8 @@ export interface CallOptions<Output = unknown> {
   accept?(output: Output): boolean | PromiseLike<boolean>;
   /** Overrides the classification of failures, instead of the client's `retryIf`. */
   readonly retryIf?: RetryIf;
+  /** Sends copies of this call to other addresses when it takes long, or never (`false`). */
+  readonly hedge?: HedgeOptions | false;
 }
 
 const signal: Check = (name, value) => {
@@ -184,6 +196,7 @@ const callChecks: Checks<CallOptions> = {
   onAttempt: ofType('function'),
   accept: ofType('function'),
   retryIf: ofType('function'),
+  hedge: (name, value) => value === false || hedgeOptions(name, value),
 };
 
 /** Checks a call's options. */

@@ -35,7 +35,7 @@ export interface Circumstances {
 
 /** What to do with the call. */
 export interface Decision {
-  readonly action: AttemptRecord['decision'];
+  readonly action: Exclude<AttemptRecord['decision'], 'hedge' | 'cancel'>;
   /** With `fail`: what is known of the call, all attempts together. */
   readonly outcome: Outcome;
   /** True when sending again adds load that the budget must bear. */
@@ -204,7 +204,7 @@ function objectionTo(facts: Circumstances): string | undefined {
   if (facts.isInputConsumed) return 'its input was consumed';
   if (safety === 'once') {
     if (facts.evidence === 'forgotten') return 'the server has forgotten its key';
-  } else if (looseness[safety] > looseness[setting]) {
+  } else if (!permits(setting, safety)) {
     return `replay goes only as far as "${setting}"`;
   }
   if (safety === 'idempotent' && facts.isTooOld) {
@@ -215,6 +215,16 @@ function objectionTo(facts: Circumstances): string | undefined {
     return 'what it may have taken is not free before the deadline';
   }
   return undefined;
+}
+
+/** How far copies of a call are sent to other servers, where its verb may be of another class. */
+export function settingOfCopies(setting: ReplaySetting): ReplaySetting {
+  return setting === 'semi' ? 'idempotent' : setting;
+}
+
+/** True when a setting goes as far as a class. */
+export function permits(setting: ReplaySetting, safety: 'read' | 'idempotent' | 'semi'): boolean {
+  return looseness[safety] <= looseness[setting];
 }
 
 const looseness = { never: 0, read: 1, idempotent: 2, semi: 3 } as const;

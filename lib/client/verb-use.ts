@@ -1,5 +1,6 @@
 import type { Figures } from '../observe/figures.ts';
 import type { Accept } from '../verbs/define.ts';
+import type { HedgeOptions } from '../verbs/hedge.ts';
 import type { StandardSchema } from '../verbs/schema.ts';
 import { stricterRow, type VerbRow } from '../verbs/table.ts';
 import type { ServerTable } from './tables.ts';
@@ -10,8 +11,9 @@ export class VerbUse {
   readonly input: StandardSchema | undefined;
   readonly output: StandardSchema | undefined;
   readonly accept: Accept<never> | undefined;
+  readonly hedge: HedgeOptions | undefined;
   /** True when the verb has no input schema: a call is made as soon as it is asked for. */
-  readonly isPlain: boolean;
+  isPlain: boolean;
   /** Set at the first call. */
   figures: Figures | undefined;
   /** What holds: of the own row and the server's, where both are known, the stricter. */
@@ -31,6 +33,7 @@ export class VerbUse {
       input?: StandardSchema | undefined;
       output?: StandardSchema | undefined;
       accept?: Accept<never> | undefined;
+      hedge?: HedgeOptions | undefined;
     },
   ) {
     this.name = name;
@@ -39,7 +42,22 @@ export class VerbUse {
     this.input = checks?.input;
     this.output = checks?.output;
     this.accept = checks?.accept;
+    this.hedge = checks?.hedge;
     this.isPlain = this.input === undefined;
+  }
+
+  /** True when its class is: it is the client's own, or a server has told it. */
+  get isKnown(): boolean {
+    return this.#mine !== undefined || this.index >= 0;
+  }
+
+  /** The same verb for calls at other servers, whose ends are counted elsewhere. */
+  fork(): VerbUse {
+    const fork = new VerbUse(this.name, this.#mine, this);
+    fork.row = this.row;
+    fork.figures = this.figures;
+    fork.isPlain = false;
+    return fork;
   }
 
   /** Looks the verb up in a server's table; cheap when it is the same table as last time. */

@@ -9,6 +9,7 @@ import {
   show,
   wholeNumber,
 } from '../util/check.ts';
+import { type HedgeOptions, hedgeOptions, isHedgeable, notHedgeable } from './hedge.ts';
 import type { Safety } from './safety.ts';
 import { isSchema, type SchemaInput, type SchemaOutput, type StandardSchema } from './schema.ts';
 
@@ -33,14 +34,16 @@ export interface VerbSettings {
  */
 export type Accept<Output> = (output: Output) => boolean | PromiseLike<boolean>;
 
-/** What a verb's replies must satisfy beside a schema; for the client only. */
-export interface AcceptOption<Output> {
+/** What a verb's calls are held to; for the client only. */
+export interface UseOptions<Output> {
   /** Looks at each reply, behind the output schema. */
   readonly accept?: Accept<Output>;
+  /** For `read` and `idempotent`: a call that takes long is sent to another server as well. */
+  readonly hedge?: HedgeOptions;
 }
 
 /** A verb's settings and its validators. */
-export interface VerbOptions extends VerbSettings, AcceptOption<never> {
+export interface VerbOptions extends VerbSettings, UseOptions<never> {
   /** Checked at the client before it sends and at the server before the handler runs. */
   readonly input?: StandardSchema;
   /** Checked at the server before the reply goes out and at the client when it arrives. */
@@ -64,6 +67,7 @@ export interface Verb<
   readonly input: StandardSchema | undefined;
   readonly output: StandardSchema | undefined;
   readonly accept: Accept<never> | undefined;
+  readonly hedge: HedgeOptions | undefined;
   /** Carries types only; never there at run time. */
   readonly [types]?: (
     input: Input,
@@ -93,12 +97,12 @@ export type HandlerInputOf<V> =
 export type HandlerOutputOf<V> =
   V extends Verb<Safety, infer _I, infer _O, infer _HI, infer HO> ? HO : never;
 
-type VerbOptionsFor<Output> = Omit<VerbOptions, 'accept'> & AcceptOption<Output>;
+type VerbOptionsFor<Output> = Omit<VerbOptions, 'accept'> & UseOptions<Output>;
 
 /** Makes verbs of one class: by type parameters, or with types taken from schemas. */
 export interface VerbMaker<Class extends Safety> {
   <Input = void, Output = void>(
-    settings?: VerbSettings & AcceptOption<Output>,
+    settings?: VerbSettings & UseOptions<Output>,
   ): Verb<Class, Input, Output>;
   <In extends StandardSchema, Out extends StandardSchema>(
     options: VerbOptionsFor<SchemaOutput<Out>> & { readonly input: In; readonly output: Out },
@@ -133,12 +137,14 @@ const optionChecks: Checks<VerbOptions> = {
   input: schema,
   output: schema,
   accept: ofType('function'),
+  hedge: hedgeOptions,
 };
 
 function maker<Class extends Safety>(safety: Class): VerbMaker<Class> {
   const make = (options?: VerbOptions): AnyVerb => {
     const resolved = resolveOptions('verb option', options, {}, optionChecks);
-    const { input, output, accept, ...settings } = resolved;
+    const { input, output, accept, hedge, ...settings } = resolved;
+    if (hedge !== undefined && !isHedgeable(safety)) throw notHedgeable('Verb option', safety);
     return Object.freeze({
       safety,
       kind: 'unary' as const,
@@ -146,6 +152,7 @@ function maker<Class extends Safety>(safety: Class): VerbMaker<Class> {
       input,
       output,
       accept,
+      hedge,
     });
   };
   return make as VerbMaker<Class>;

@@ -34,6 +34,8 @@ export class Gated {
   readonly aborted: string[] = [];
   server!: Server;
   breaker!: Breaker;
+  /** What the handlers throw at once. */
+  refusal: Error | undefined;
   readonly #gates = new Map<string, () => void>();
   #watchers: (() => void)[] = [];
 
@@ -53,6 +55,7 @@ export class Gated {
         gated.#wake();
       });
       gated.#wake();
+      if (gated.refusal !== undefined) throw gated.refusal;
       await new Promise<void>((resolve) => gated.#gates.set(name, resolve));
       return `done ${name}`;
     };

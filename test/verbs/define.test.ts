@@ -30,6 +30,7 @@ describe('verbs', () => {
         input: undefined,
         output: undefined,
         accept: undefined,
+        hedge: undefined,
       });
     }
   });
