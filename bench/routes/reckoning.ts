@@ -5,11 +5,14 @@ const nearHalf = { least: 0.4, most: 0.6 };
 
 /** What does not add up; nothing when the demonstration shows what it claims. */
 export function problemsOf(outcomes: Readonly<Record<PhaseName, Outcome>>): string[] {
-  const { bare, retried, timed } = outcomes;
+  const { bare, budgeted, retried, timed } = outcomes;
   const claims: readonly (readonly [claim: string, holds: boolean])[] = [
     ...Object.entries(outcomes).flatMap(([name, outcome]) => countsOf(name, outcome)),
     ['without retries callers see what the server does', isHalf(bare.client.effectiveSuccess)],
     ['without retries no call is sent again', bare.client.total.replays === 0],
+    ['the default budget lets more calls succeed', isBetter(budgeted, bare)],
+    ['and it bounds what is added', isWithinBudget(budgeted)],
+    ['and it is counted where it was empty', budgeted.client.total.budgetRefusals > 0],
     ['with retries no call fails', retried.failures === 0],
     ['with retries effective success is 100 %', retried.client.effectiveSuccess === 1],
     ['with retries actual success is near 50 %', isHalf(retried.client.actualSuccess)],
@@ -42,6 +45,11 @@ function isHalf(share: number | undefined): boolean {
 
 function isBetter(one: Outcome, other: Outcome): boolean {
   return one.failures / one.calls < other.failures / other.calls;
+}
+
+/** A fifth, and what a budget has in the beginning and for time: 10 and one in 10 s. */
+function isWithinBudget({ calls, runs }: Outcome): boolean {
+  return runs - calls <= 0.2 * calls + 12;
 }
 
 function p99({ client }: Outcome): number {

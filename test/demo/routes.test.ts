@@ -27,13 +27,18 @@ function outcome(given: {
     failures,
     unknownOutcomes: 0,
     windowMs: 1_000,
-    total: { ...emptyTally(), calls, failures, attempts: runs, replays: runs - calls },
+    total: {
+      ...emptyTally(),
+      ...{ calls, failures, budgetRefusals: failures },
+      ...{ attempts: runs, replays: runs - calls },
+    },
   };
   return { calls, failures, runs, client, server: client };
 }
 
 const sound = {
   bare: outcome({ failures: 50, runs: 100, p99Ms: 20 }),
+  budgeted: outcome({ failures: 35, runs: 130, p99Ms: 30 }),
   retried: outcome({ failures: 0, runs: 200, p99Ms: 70 }),
   timed: outcome({ failures: 10, runs: 180, p99Ms: 26 }),
 };
@@ -56,6 +61,17 @@ describe("the routes' reckoning", () => {
     expect(problemsOf({ ...sound, retried })).to.include('every attempt reached the handler');
     const bare = { ...sound.bare, calls: 101 };
     expect(problemsOf({ ...sound, bare })).to.deep.equal(['bare: every call is counted']);
+  });
+
+  it('notices when more is sent again than the budget allows, or less than helps', () => {
+    const lavish = outcome({ failures: 35, runs: 133, p99Ms: 30 });
+    expect(problemsOf({ ...sound, budgeted: lavish })).to.deep.equal([
+      'and it bounds what is added',
+    ]);
+    const mean = outcome({ failures: 50, runs: 100, p99Ms: 30 });
+    expect(problemsOf({ ...sound, budgeted: mean })).to.deep.equal([
+      'the default budget lets more calls succeed',
+    ]);
   });
 
   it('notices when the server did not fail half of the time', () => {
