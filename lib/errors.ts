@@ -85,6 +85,8 @@ export interface RemoteFailure {
   readonly data?: unknown;
   /** Its handler says that it will pass: the call may be made again if its verb may be repeated. */
   readonly transient?: boolean;
+  /** It comes of a call that the server made and tried again already. */
+  readonly retried?: boolean;
 }
 
 /** Fields of a {@link HoldfastError} beside its code and message. */
@@ -97,6 +99,8 @@ export interface HoldfastErrorDetails {
   readonly cause?: unknown;
   /** True when trying again cannot help (authentication, version, bad input). */
   readonly final?: boolean;
+  /** See {@link HoldfastError.retried}. */
+  readonly retried?: boolean;
 }
 
 const brand = Symbol.for('holdfast.error');
@@ -117,12 +121,18 @@ export class HoldfastError extends Error {
   readonly remote?: RemoteFailure;
   /** True when trying again cannot help. */
   readonly final: boolean;
+  /**
+   * True when the call was tried again already, here or by a server that made further calls for it,
+   * or was not because the retry budget is empty. Trying again above would multiply the attempts.
+   */
+  readonly retried: boolean;
   constructor(code: ErrorCode, message: string, details: HoldfastErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.outcome = details.outcome ?? 'not-executed';
     this.attempts = details.attempts ?? [];
     this.final = details.final ?? false;
+    this.retried = details.retried ?? false;
     if (details.verb !== undefined) this.verb = details.verb;
     if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs;
     if (details.remote !== undefined) this.remote = details.remote;

@@ -2,6 +2,7 @@ export type { AttemptFailure, FailureKind } from './client/classify.ts';
 export type {
   CallArguments,
   CallMethods,
+  CallsWithin,
   Client,
   HistoryMethods,
   WithHistory,

@@ -107,9 +107,11 @@ export class Attempts {
     const isLate = this.#isLate(link, number);
     const call = this.#answered(link, number);
     if (call === undefined) return;
-    const { message, transient: told = false } = failure;
-    const details = { remote: failure, told };
-    const error = failed('remote', 'ERR_HOLDFAST_REMOTE', message, details);
+    const { message, transient = false, retried = false } = failure;
+    if (retried) call.retried = true;
+    const details = { remote: failure, told: transient && !retried };
+    const what = retried ? retriedBelow(message) : message;
+    const error = failed('remote', 'ERR_HOLDFAST_REMOTE', what, details);
     this.#onExecuted(call, link, error, isLate);
   }
 
@@ -155,7 +157,8 @@ export class Attempts {
     if (this.#calls.find(number)?.link !== link) return;
     const call = this.#answered(link, number) as Call;
     call.refusals++;
-    const { retryAfterMs, final } = refusal;
+    const { retryAfterMs, final, retried = false } = refusal;
+    if (retried) call.retried = true;
     const code = knownCode(refusal.code, 'ERR_HOLDFAST_REFUSED');
     const isDraining = !final && (link.isDraining || code === 'ERR_HOLDFAST_DRAINING');
     if (!isDraining) this.#pacing.onRefused(code, call.sentAt);
@@ -163,9 +166,9 @@ export class Attempts {
     // A draining server is left at once; one that is busy is given time.
     const delayMs = isDraining ? 0 : this.#pauseMs(call, retryAfterMs, leftMs);
     const isLate = !final && delayMs >= leftMs;
-    let why = refusal.message;
+    let why = retried ? retriedBelow(refusal.message) : refusal.message;
     if (isLate) why += `, and to wait ${Math.ceil(delayMs)} ms is longer than its deadline`;
-    const told = { told: !final, retryAfterMs };
+    const told = { told: !final && !retried, retryAfterMs };
     const refused = failed(isDraining ? 'draining' : 'refused', code, why, told);
     const decision = this.#judged(call, link, 'refused', refused, isLate);
     if (decision.action !== 'send-again') {
@@ -385,6 +388,11 @@ export class Attempts {
 
 function loss(cause: Error | undefined): AttemptFailure {
   return failed('lost', 'ERR_HOLDFAST_LOST', inWords(cause), { cause });
+}
+
+/** What a server says whose own call was tried again in vain. */
+function retriedBelow(message: string): string {
+  return `${message} (it was tried again there already)`;
 }
 
 function lost({ why }: Decision, cause: Error | undefined): CallFailure {

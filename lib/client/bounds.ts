@@ -1,6 +1,6 @@
 import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
-import type { CallOptions, ResolvedClientOptions } from './options.ts';
+import type { GivenOptions, ResolvedClientOptions } from './options.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /**
@@ -24,12 +24,13 @@ export class Bounds {
   }
 
   /** Of a call over all its attempts. */
-  timeoutMs({ row }: VerbUse, given: CallOptions | undefined): number {
-    return given?.timeoutMs ?? row.settings.timeoutMs ?? this.#options.timeoutMs;
+  timeoutMs({ row }: VerbUse, given: GivenOptions | undefined): number {
+    const timeoutMs = given?.timeoutMs ?? row.settings.timeoutMs ?? this.#options.timeoutMs;
+    return given?.mostMs === undefined ? timeoutMs : Math.min(timeoutMs, given.mostMs);
   }
 
   /** Of one attempt; 0: none. */
-  attemptTimeoutMs({ row }: VerbUse, given: CallOptions | undefined): number {
+  attemptTimeoutMs({ row }: VerbUse, given: GivenOptions | undefined): number {
     const { attemptTimeoutMs } = this.#options;
     return given?.attemptTimeoutMs ?? row.settings.attemptTimeoutMs ?? attemptTimeoutMs;
   }

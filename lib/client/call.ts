@@ -6,7 +6,7 @@ import type { ReplaySetting } from '../verbs/safety.ts';
 import type { VerbRow } from '../verbs/table.ts';
 import type { ClientLink } from './client-link.ts';
 import type { ContentCheck } from './content.ts';
-import type { CallOptions } from './options.ts';
+import type { GivenOptions } from './options.ts';
 import type { Question } from './reconcile.ts';
 import type { RetryIf } from './retry-if.ts';
 import type { VerbUse } from './verb-use.ts';
@@ -56,7 +56,7 @@ export class Call implements Due, EncodedCall {
   readonly madeAt: number;
   deadlineAt: number;
   /** What its caller said of it. */
-  given: CallOptions | undefined;
+  given: GivenOptions | undefined;
 
   /** The encoded call; it is sent as often as needed. */
   buffer: Buffer;
@@ -90,6 +90,8 @@ export class Call implements Due, EncodedCall {
   isQueued = false;
   /** The server keeps the fate of the current attempt, and tells it on a new link. */
   isRecorded = false;
+  /** It was sent again, or would have been if the budget allowed it; or it was below. */
+  retried = false;
   /** The link that was lost, while the call waits to hear its fate. */
   lostLink: ClientLink | undefined;
   /** The link on which its fate was asked for. */
@@ -201,12 +203,20 @@ export class Call implements Due, EncodedCall {
     original.history ??= [];
     this.history = original.history;
     this.isCopy = true;
+    // Whoever gets the error of both must not try again.
+    this.retried = true;
+    original.retried = true;
     // For its server too it is not the first.
     this.attempts = original.attempts + original.copies - 1;
     this.firstSentAt = original.firstSentAt || original.madeAt;
     // What the other copies may take at this moment is not free before its lease has expired.
     this.takenAt = now;
     this.renewHeader();
+  }
+
+  /** True when another copy of it, or of a call for whose sake it is made, may have run. */
+  get isReplay(): boolean {
+    return this.mayHaveRun || this.isCopy || this.given?.layer?.isReplay === true;
   }
 
   /**

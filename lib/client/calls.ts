@@ -28,7 +28,7 @@ import {
 import { Inquiry } from './inquiry.ts';
 import { Judge } from './judge.ts';
 import { countSettled, notMade } from './observing.ts';
-import type { CallOptions, ResolvedClientOptions } from './options.ts';
+import type { GivenOptions, ResolvedClientOptions } from './options.ts';
 import { Pacing } from './pacing.ts';
 import { type Decision, settingOfCopies } from './replay.ts';
 import type { VerbUse } from './verb-use.ts';
@@ -108,7 +108,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   start(
     verb: VerbUse,
     input: unknown,
-    options: CallOptions | undefined,
+    options: GivenOptions | undefined,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
     watch?: CallWatch,
@@ -191,7 +191,8 @@ export class Calls implements Deadlines, AttemptsOwner {
       call.link = link;
       call.row = call.verb.row;
       call.isRecorded = call.verb.isRecorded;
-      this.#writer.stamp(call, call.verb.index, call.attempts, call.deadlineAt - now);
+      const isReplay = link.knowsLayers && call.isReplay;
+      this.#writer.stamp(call, call.verb.index, call.attempts, call.deadlineAt - now, isReplay);
       call.extras?.attemptAlarm?.set(now + call.extras.attemptTimeoutMs);
       return call;
     }

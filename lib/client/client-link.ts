@@ -35,6 +35,8 @@ export class ClientLink implements ChannelUser, ClientSink {
   table: ServerTable = new ServerTable([]);
   /** Names the server process at the far end. */
   server = '';
+  /** The server is told of replays. */
+  knowsLayers = false;
   /** Names the set of records of `once` calls there. */
   completions = '';
   #heirOf: readonly string[] = [];
@@ -243,6 +245,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     const { owner, protocol, tables } = this.#context;
     this.table = tables.take(hello);
     this.server = hello.server;
+    this.knowsLayers = hello.layers === true;
     this.completions = hello.completions ?? hello.server;
     this.#heirOf = hello.heirOf ?? [];
     this.maxFrameBytes = hello.maxFrameBytes;

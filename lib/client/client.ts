@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'eventemitter3';
 import { type AttemptRecord, HoldfastError, isHoldfastError } from '../errors.ts';
+import { ambientLayer, type Layer } from '../layers/layer.ts';
+import { wasRetried } from '../layers/retried.ts';
 import type { Medium } from '../media/medium.ts';
 import { mediumOf } from '../media/url.ts';
 import { CallWatch } from '../observe/call-watch.ts';
@@ -29,6 +31,7 @@ import { checkNames } from './reconcile.ts';
 import { checkedInput } from './schemas.ts';
 import { type ServerTable, Tables } from './tables.ts';
 import { VerbUse } from './verb-use.ts';
+import { optionsWithin, tooLateWithin } from './within.ts';
 
 /** What a verb is called with: nothing, its input, and how this call differs. */
 // biome-ignore lint/suspicious/noConfusingVoidType: `void` is what a verb without input has
@@ -56,6 +59,11 @@ export type HistoryMethods<V extends Verbs> = {
     ...args: CallArguments<InputOf<V[Name]>>
   ) => Promise<WithHistory<OutputOf<V[Name]>>>;
 };
+
+/** A client as a handler uses it for the sake of the call that it serves. */
+export type CallsWithin<V extends Verbs = Verbs> = Pick<Client<V>, 'call' | 'invoke'>;
+
+type Start = (use: VerbUse, input: unknown, given: CallOptions | undefined) => Promise<unknown>;
 
 /**
  * Calls a server's verbs, over one connection that it makes when it is needed and makes again when
@@ -128,6 +136,21 @@ export class Client<V extends Verbs = Verbs> {
     });
   }
 
+  /** @internal */
+  within(layer: Layer): CallsWithin<V> {
+    const start: Start = (use, input, given) => this.#start(use, input, given, undefined, layer);
+    // Methods are made as they are asked for: a handler needs few of them.
+    const find = (_: object, name: string | symbol): unknown => {
+      const use = this.#uses.get(name as string);
+      if (use === undefined) return undefined;
+      return (input: unknown, given?: CallOptions) => start(use, input, given);
+    };
+    return {
+      call: new Proxy({}, { get: find }) as CallMethods<V>,
+      invoke: (verb, input, given) => start(this.#useOf(verb), input, given),
+    };
+  }
+
   /** What the client does at the moment. */
   get state(): ClientState {
     return this.#links.state;
@@ -144,8 +167,7 @@ export class Client<V extends Verbs = Verbs> {
    * `ERR_HOLDFAST_UNKNOWN_VERB`.
    */
   invoke(verb: string, input?: unknown, options?: CallOptions): Promise<unknown> {
-    const use = this.#uses.get(verb) ?? this.#unregistered(verb);
-    return this.#start(use, input, options);
+    return this.#start(this.#useOf(verb), input, options);
   }
 
   /**
@@ -212,9 +234,7 @@ export class Client<V extends Verbs = Verbs> {
     return this;
   }
 
-  #methods<Methods>(
-    start: (use: VerbUse, input: unknown, given: CallOptions | undefined) => Promise<unknown>,
-  ): Methods {
+  #methods<Methods>(start: Start): Methods {
     const methods: Record<string, unknown> = {};
     for (const [name, use] of this.#uses) {
       methods[name] = (input: unknown, options?: CallOptions) => start(use, input, options);
@@ -222,8 +242,10 @@ export class Client<V extends Verbs = Verbs> {
     return Object.freeze(methods) as Methods;
   }
 
-  /** The server's own row holds, as soon as it is known. */
-  #unregistered(verb: string): VerbUse {
+  /** Of a verb that is not in the registry the server's own row holds, as soon as it is known. */
+  #useOf(verb: string): VerbUse {
+    const known = this.#uses.get(verb);
+    if (known !== undefined) return known;
     const use = new VerbUse(typeof verb === 'string' ? verb : show(verb));
     const { latest } = this.#tables;
     if (latest !== undefined) use.follow(latest);
@@ -235,6 +257,7 @@ export class Client<V extends Verbs = Verbs> {
     input: unknown,
     given: CallOptions | undefined,
     history?: AttemptRecord[],
+    layer: Layer | undefined = ambientLayer(),
   ): Promise<unknown> {
     if (this.#isClosing) return Promise.reject(closedError(use.name));
     let options: CallOptions | undefined;
@@ -246,11 +269,41 @@ export class Client<V extends Verbs = Verbs> {
         return Promise.reject(error);
       }
     }
+    if (layer !== undefined) return this.#startWithin(layer, use, input, options, history);
+    return this.#started(use, input, options, history);
+  }
+
+  #started(
+    use: VerbUse,
+    input: unknown,
+    options: CallOptions | undefined,
+    history: AttemptRecord[] | undefined,
+  ): Promise<unknown> {
     const watch = this.#watchOf(use, options, history);
     const call = use.isPlain
       ? this.#promise(use, input, options, watch)
       : this.#checked(use, input, options, watch);
     return watch === undefined ? call : watch.until(call);
+  }
+
+  /** Makes a call for the sake of another. */
+  async #startWithin(
+    layer: Layer,
+    use: VerbUse,
+    input: unknown,
+    given: CallOptions | undefined,
+    history: AttemptRecord[] | undefined,
+  ): Promise<unknown> {
+    if (layer.remainingMs <= 0) throw tooLateWithin(use.name);
+    const { options, release } = optionsWithin(layer, given);
+    try {
+      return await this.#started(use, input, options, history);
+    } catch (error) {
+      if (wasRetried(error)) layer.onRetried();
+      throw error;
+    } finally {
+      release();
+    }
   }
 
   /** Follows the call if somebody wants to hear of it. */

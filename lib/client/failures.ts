@@ -52,7 +52,8 @@ export function callError(
   const message = `Call "${verb}" failed: ${why}; ${inPlainWords[known]}`;
   const attempts = call.history ?? [];
   const cause = details?.cause ?? call.answer;
-  const facts = { verb, outcome: known, attempts, cause };
+  const { retried } = call;
+  const facts = { verb, outcome: known, attempts, cause, retried };
   return new HoldfastError(code, message, { ...details, ...facts });
 }
 
@@ -75,7 +76,8 @@ export function answerError(
   const story = answerStories[kind] ?? 'failed';
   const isPlain = !transient && call.troubles.executions <= 1;
   const message = `Call "${verb}" ${story}: ${what}${isPlain ? '' : `; ${why}`}`;
-  const facts = { verb, outcome: 'executed', attempts, remote, cause } as const;
+  const { retried } = call;
+  const facts = { verb, outcome: 'executed', attempts, remote, cause, retried } as const;
   return new HoldfastError(code, message, facts);
 }
 

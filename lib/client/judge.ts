@@ -14,8 +14,9 @@ import {
   decideNotApplied,
   failExecuted,
   giveUp,
+  noBudget,
   override,
-  withoutBudget,
+  withheld,
 } from './replay.ts';
 import { type RetryContext, wishOf } from './retry-if.ts';
 
@@ -52,9 +53,9 @@ export class Judge {
     let decision = this.#classified(call, facts, failure, (isTransient) =>
       decide({ ...facts, isFinalRefusal: isRefused && (isLate || !isTransient) }),
     );
-    if (decision.costs && !link.budget.withdraw(this.#options.clock.now())) {
-      decision = withoutBudget(facts, decision);
-      call.verb.figures?.budgetRefused(this.#options.clock.now());
+    if (decision.costs) {
+      const objection = this.#objectionToLoad(call, link);
+      if (objection !== undefined) decision = withheld(facts, decision, objection);
     }
     const { action, why } = decision;
     this.record(call, link, evidence, action, `${failure.message}: ${why}`);
@@ -93,10 +94,21 @@ export class Judge {
       const wait = `${Math.ceil(decision.waitMs)} ms`;
       return failExecuted(`it was executed, and to wait ${wait} is longer than its deadline`);
     }
+    const objection = this.#objectionToLoad(call, link);
+    return objection === undefined ? decision : failExecuted(`it was executed, and ${objection}`);
+  }
+
+  /**
+   * Why a call must not be sent again that could be, if it must not: one layer alone tries again, and
+   * the budget bounds that.
+   */
+  #objectionToLoad(call: Call, link: ClientLink): string | undefined {
+    if (call.given?.layer?.isReplay) return 'the call that it is made for is tried again above';
+    call.retried = true;
     const now = this.#options.clock.now();
-    if (link.budget.withdraw(now)) return decision;
+    if (link.budget.withdraw(now)) return undefined;
     call.verb.figures?.budgetRefused(now);
-    return failExecuted('it was executed, and the retry budget is empty');
+    return noBudget;
   }
 
   /** What is decided of a failure as the client, or else the application, classifies it. */

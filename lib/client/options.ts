@@ -1,4 +1,5 @@
 import type { AttemptRecord } from '../errors.ts';
+import type { Layer } from '../layers/layer.ts';
 import { frameBytes } from '../link/limits.ts';
 import type { BackoffBounds } from '../retry/backoff.ts';
 import { budgetDefaults } from '../retry/budget.ts';
@@ -180,6 +181,14 @@ export interface CallOptions<Output = unknown> {
   readonly retryIf?: RetryIf;
   /** Sends copies of this call to other addresses when it takes long, or never (`false`). */
   readonly hedge?: HedgeOptions | false;
+}
+
+/** What a call was given, and by whom. */
+export interface GivenOptions extends CallOptions<never> {
+  /** The call for whose sake it is made. */
+  readonly layer?: Layer;
+  /** What was left of that when this one was made, in ms. */
+  readonly mostMs?: number;
 }
 
 const signal: Check = (name, value) => {

@@ -176,9 +176,9 @@ export class Race {
 function ofAll(error: HoldfastError, outcomes: ReadonlySet<Outcome>): HoldfastError {
   const outcome = (['executed', 'unknown'] as const).find((known) => outcomes.has(known));
   if (outcome === undefined || outcome === error.outcome) return error;
-  const { code, verb, attempts, retryAfterMs, remote, cause, final } = error;
+  const { code, verb, attempts, retryAfterMs, remote, cause, final, retried } = error;
   const what = outcome === 'executed' ? 'was executed' : 'may have been executed';
   const message = `${error.message}; another copy of the call ${what}`;
-  const facts = { outcome, verb, attempts, retryAfterMs, remote, cause, final };
+  const facts = { outcome, verb, attempts, retryAfterMs, remote, cause, final, retried };
   return new HoldfastError(code, message, facts);
 }

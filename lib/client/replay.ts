@@ -171,11 +171,14 @@ export function giveUp(
   return { action: 'fail', outcome: 'not-executed', costs: false, waitMs: 0, why };
 }
 
-/** The call would be sent again, but the budget does not allow it. */
-export function withoutBudget(facts: Circumstances, { outcome }: Decision): Decision {
-  const why = 'the retry budget is empty';
-  if (outcome === 'unknown') return { ...doubt(facts, why), lacksBudget: true };
-  return { action: 'fail', outcome, costs: false, waitMs: 0, why, lacksBudget: true };
+/** Why a call is not sent again when there is nothing left in the budget. */
+export const noBudget = 'the retry budget is empty';
+
+/** The call would be sent again, but must not. */
+export function withheld(facts: Circumstances, { outcome }: Decision, why: string): Decision {
+  const lacks = why === noBudget ? { lacksBudget: true } : {};
+  if (outcome === 'unknown') return { ...doubt(facts, why), ...lacks };
+  return { action: 'fail', outcome, costs: false, waitMs: 0, why, ...lacks };
 }
 
 function decideAmbiguous(facts: Circumstances, costs: boolean): Decision {

@@ -29,8 +29,18 @@ export interface CallWriter extends EncodedCall {
    * @throws HoldfastError `ERR_HOLDFAST_ENCODE`, `ERR_HOLDFAST_FRAME_TOO_LARGE`
    */
   write(number: number, key: string | undefined, input: unknown, maxFrameBytes: number): void;
-  /** Fills in what differs from attempt to attempt: the last thing before the bytes are sent. */
-  stamp(call: EncodedCall, verbIndex: number, attempt: number, remainingMs: number): void;
+  /**
+   * Fills in what differs from attempt to attempt: the last thing before the bytes are sent.
+   *
+   * @param isReplay another copy of the call, or of one for whose sake it is made, may have run
+   */
+  stamp(
+    call: EncodedCall,
+    verbIndex: number,
+    attempt: number,
+    remainingMs: number,
+    isReplay?: boolean,
+  ): void;
   /** Gives a call another number. */
   renumber(call: EncodedCall, number: number): void;
 }
@@ -64,6 +74,8 @@ export interface ServerHello {
   readonly maxFrameBytes: number;
   /** How many calls the server takes at a time on one link. */
   readonly maxCalls: number;
+  /** The server knows calls that are marked as replays. */
+  readonly layers?: boolean;
   /** The hash of the server's table of verbs. */
   readonly table?: string;
   /** The server's verbs; calls refer to them by their place. Undefined when the client has them. */
@@ -84,6 +96,8 @@ export interface Refusal {
   readonly retryAfterMs?: number | undefined;
   /** True when sending the call again, here or elsewhere, cannot help. */
   readonly final: boolean;
+  /** It comes of a call that the server made and tried again already. */
+  readonly retried?: boolean;
 }
 
 /** Why a server cannot tell whether it executed a call. */

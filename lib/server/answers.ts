@@ -1,4 +1,5 @@
 import { codeOf, type ErrorCode, HoldfastError, messageOf, type RemoteFailure } from '../errors.ts';
+import { wasRetried } from '../layers/retried.ts';
 import {
   encodeFailure,
   encodeRefusal,
@@ -61,11 +62,15 @@ export class Answers {
   /** A handler threw: it refused the call, or it failed. */
   fail(call: ServerCall, error: unknown): void {
     if (isRefusal(error)) {
-      this.refuse(call, refusalOf(error));
+      const refusal = refusalOf(error);
+      const retried = call.wasRetried || wasRetried(error);
+      this.refuse(call, retried ? { ...refusal, retried } : refusal);
       return;
     }
     if (!call.isCancelled) this.#listener.onHandlerError(call.verb, error);
-    this.error(call, failureOf(error), error);
+    const failure = failureOf(error);
+    const retried = call.wasRetried || wasRetried(error);
+    this.error(call, retried ? { ...failure, retried } : failure, error);
   }
 
   /** A handler of a recorded call threw; gives what crosses the wire. */
@@ -94,6 +99,8 @@ export interface RefuseOptions {
    * code is then `ERR_HOLDFAST_OVERLOADED`.
    */
   readonly overloaded?: boolean;
+  /** What led to it; of an error of a call that was tried again already the mark is passed on. */
+  readonly cause?: unknown;
 }
 
 /**
@@ -104,10 +111,11 @@ export function refuse({
   overloaded = false,
   message = overloaded ? 'the server has too much to do' : 'the server refused the call',
   retryAfterMs,
+  cause,
 }: RefuseOptions = {}): HoldfastError {
   const code = overloaded ? 'ERR_HOLDFAST_OVERLOADED' : 'ERR_HOLDFAST_REFUSED';
   const final = retryAfterMs === undefined && !overloaded;
-  const error = new HoldfastError(code, message, { retryAfterMs, final });
+  const error = new HoldfastError(code, message, { retryAfterMs, final, cause });
   refusals.add(error);
   return error;
 }

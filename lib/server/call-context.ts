@@ -1,4 +1,6 @@
+import type { CallsWithin, Client } from '../client/client.ts';
 import type { Peer } from '../media/medium.ts';
+import type { Verbs } from '../verbs/define.ts';
 import type { Principal } from './principal.ts';
 
 /** What a handler is told of the call that it serves. */
@@ -7,6 +9,11 @@ export interface CallContext {
   readonly verb: string;
   /** Counts from 1; above 1 the client has sent the call before. */
   readonly attempt: number;
+  /**
+   * True when another copy of the call, or of one for whose sake it is made, may have run: somebody
+   * tries again already.
+   */
+  readonly isReplay: boolean;
   /** What is left of the caller's deadline, in ms. */
   readonly remainingMs: number;
   /** Aborts when the caller gives up, the connection is lost for good, or the server closes. */
@@ -17,4 +24,10 @@ export interface CallContext {
   readonly principal: Principal | undefined;
   /** Where the call came from. */
   readonly peer: Peer;
+  /**
+   * The same client, for calls that this one needs: they get no more time than is left of this one,
+   * are cancelled with it, and are tried again at one layer only. A replay makes them once; and what
+   * fails here after it was tried again is not tried again above.
+   */
+  readonly client: <V extends Verbs>(inner: Client<V>) => CallsWithin<V>;
 }

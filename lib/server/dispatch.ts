@@ -1,4 +1,5 @@
 import { HoldfastError } from '../errors.ts';
+import { runWithin } from '../layers/layer.ts';
 import { areServerCallsHeard } from '../observe/channels.ts';
 import type { ServerWatch, ServerWatches } from '../observe/server-watch.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
@@ -38,7 +39,7 @@ export class Dispatch {
   ) {
     this.#watches = watches;
     this.#watchOf = served.map(({ name }) => watches.of(name));
-    this.#served = served;
+    this.#served = options.propagate ? served.map(withinItsCall) : served;
     this.#options = options;
     this.#answers = answers;
     this.#once = once;
@@ -256,6 +257,15 @@ export class Dispatch {
     if (call.isHeld) this.#release(call);
     this.#admission?.leave(call);
   }
+}
+
+/** The verb, with a handler whose calls know for whose sake they are made. */
+function withinItsCall(served: ServedVerb): ServedVerb {
+  const { handler } = served;
+  return {
+    ...served,
+    handler: (input, call) => runWithin(call as ServerCall, () => handler(input, call)),
+  };
 }
 
 /** Runs the handler; who subscribes is told. */

@@ -39,6 +39,11 @@ export interface ServerOptions {
   readonly maxConcurrency?: number;
   /** Most calls that wait for their turn then. Default: half of `maxConcurrency`. */
   readonly maxQueue?: number;
+  /**
+   * Calls that a handler makes, with whatever client, are made as by `call.client(inner)`. Costs an
+   * AsyncLocalStorage in each handler.
+   */
+  readonly propagate?: boolean;
   /** Most connections at a time; more are told so and closed. */
   readonly maxConnections?: number;
   /** Most bytes of inputs that one client may have in handlers; calls beyond are refused. */
@@ -99,6 +104,7 @@ export const serverDefaults: Omit<ResolvedServerOptions, 'listen'> = Object.free
   maxCalls: 4_096,
   maxConcurrency: undefined,
   maxQueue: undefined,
+  propagate: false,
   maxConnections: 10_000,
   maxIncomingBytes: 64 * 1024 * 1024,
   maxOutgoingBytes: 64 * 1024 * 1024,
@@ -134,6 +140,7 @@ const checks: Checks<ServerOptions> = {
   maxCalls: wholeNumber(1, 1_000_000),
   maxConcurrency: wholeNumber(1, 1_000_000),
   maxQueue: wholeNumber(0, 1_000_000),
+  propagate: ofType('boolean'),
   maxConnections: wholeNumber(1),
   maxIncomingBytes: wholeNumber(1),
   maxOutgoingBytes: wholeNumber(1),

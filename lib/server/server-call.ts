@@ -1,17 +1,23 @@
+import type { CallsWithin, Client } from '../client/client.ts';
+import type { Layer } from '../layers/layer.ts';
 import type { Peer } from '../media/medium.ts';
 import type { ServedResult, ServerCallMessage } from '../observe/channels.ts';
 import type { ServedCall, ServerWatch } from '../observe/server-watch.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Verbs } from '../verbs/define.ts';
 import type { ServedVerb } from './handlers.ts';
 import { type Principal, principalId } from './principal.ts';
 import type { RunningCall, Session, SessionLink } from './session.ts';
 
 /** One call at the server, while its handler runs. */
-export class ServerCall implements ServedCall, RunningCall {
+export class ServerCall implements Layer, ServedCall, RunningCall {
   readonly verb: string;
   readonly number: number;
   readonly attempt: number;
+  readonly isReplay: boolean;
+  /** A call that its handler made failed after it was tried again. */
+  wasRetried = false;
   readonly key: string | undefined;
   readonly peer: Peer;
   readonly principal: Principal | undefined;
@@ -57,6 +63,7 @@ export class ServerCall implements ServedCall, RunningCall {
     this.verb = name;
     this.number = arrived.number;
     this.attempt = arrived.attempt;
+    this.isReplay = arrived.isReplay;
     this.key = verb.safety === 'once' ? recordKey(session, arrived) : arrived.key;
     this.inputBytes = arrived.valueEnd - arrived.valueStart;
     this.arrivedAt = link.heardAt;
@@ -75,6 +82,15 @@ export class ServerCall implements ServedCall, RunningCall {
       if (this.isCancelled) this.#controller.abort();
     }
     return this.#controller.signal;
+  }
+
+  /** A function of its own, so that handlers may take it out of the context. */
+  get client(): <V extends Verbs>(inner: Client<V>) => CallsWithin<V> {
+    return (inner) => inner.within(this);
+  }
+
+  onRetried(): void {
+    this.wasRetried = true;
   }
 
   /** It is answered, or nobody waits any more. */

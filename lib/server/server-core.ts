@@ -113,7 +113,8 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
     const completions = this.#completionsId();
     const server = randomUUID();
     const { hash: table } = packTable(verbs);
-    this.#hello = { server, maxFrameBytes, maxCalls, verbs, table, completions };
+    const limits = { maxFrameBytes, maxCalls };
+    this.#hello = { server, ...limits, verbs, table, completions, layers: true };
     // A table that does not fit is found now and not by the first client that asks for much.
     encodeServerHello({ ...this.#hello, verdicts: new Array(maxResumed).fill('forgotten') });
     const answers = new Answers(listener);

@@ -114,7 +114,8 @@ describe('A server that gets calls whose values are hostile', () => {
 
   for (const form of [3, 0x7f, 0xff]) {
     it(`refuses a value of form ${form}`, async () => {
-      expect(await refused(pack('x'), form)).to.include(`form is ${form}`);
+      // The highest bit is none of the form's: it marks a replay.
+      expect(await refused(pack('x'), form)).to.include(`form is ${form & 0x7f}`);
     });
   }
 

@@ -9,11 +9,11 @@ const maxTextLength = 8 * 1024;
 /** An ERROR frame that fits into what the client takes: texts are cut, data is left out. */
 export function encodeFailure(
   number: number,
-  { code, message, data, transient }: RemoteFailure,
+  { code, message, data, transient = false, retried = false }: RemoteFailure,
   maxFrameBytes: number,
 ): Buffer {
   const texts = [clip(code, maxFrameBytes), clip(message, maxFrameBytes)];
-  const more = transient === true ? [true] : [];
+  const more = retried ? [transient, true] : transient ? [true] : [];
   try {
     const frame = numbered(FrameType.error, number, [...texts, data ?? null, ...more]);
     if (frame.length <= maxFrameBytes) return frame;
@@ -26,10 +26,11 @@ export function encodeFailure(
 /** A REFUSED frame that fits into what the client takes. */
 export function encodeRefusal(
   number: number,
-  { code, message, retryAfterMs, final }: Refusal,
+  { code, message, retryAfterMs, final, retried = false }: Refusal,
   maxFrameBytes: number,
 ): Buffer {
   const list = [code, clip(message, maxFrameBytes), retryAfterMs ?? null, final];
+  if (retried) list.push(true);
   return numbered(FrameType.refused, number, list);
 }
 

@@ -1,7 +1,14 @@
 import { HoldfastError } from '../../errors.ts';
 import type { CallWriter, EncodedCall } from '../protocol.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { callHeaderBytes, FrameType, maxRemainingMs, writeNumber, writeUint32 } from './frames.ts';
+import {
+  callHeaderBytes,
+  FrameType,
+  maxRemainingMs,
+  replayMark,
+  writeNumber,
+  writeUint32,
+} from './frames.ts';
 
 /** Longest key of a `once` call, in bytes of UTF-8. */
 const maxKeyBytes = 255;
@@ -19,8 +26,16 @@ export class HoldfastCallWriter extends FrameWriter implements CallWriter {
     if (key !== undefined) buffer.write(key, start + callHeaderBytes, 'utf8');
   }
 
-  stamp(call: EncodedCall, verbIndex: number, attempt: number, remainingMs: number): void {
+  stamp(
+    call: EncodedCall,
+    verbIndex: number,
+    attempt: number,
+    remainingMs: number,
+    isReplay = false,
+  ): void {
     const { buffer, start } = call;
+    const form = (buffer[start + 5] as number) & ~replayMark;
+    buffer[start + 5] = isReplay ? form | replayMark : form;
     buffer[start + 6] = verbIndex >>> 8;
     buffer[start + 7] = verbIndex;
     buffer[start + 14] = Math.min(attempt, 255);

@@ -1,5 +1,5 @@
-import { HoldfastError } from '../../errors.ts';
-import type { ClientHello, ClientSink, ClientWire } from '../protocol.ts';
+import { HoldfastError, type RemoteFailure } from '../../errors.ts';
+import type { ClientHello, ClientSink, ClientWire, Refusal } from '../protocol.ts';
 import { numberFrame, uint32Frame } from './control-frames.ts';
 import { decodeFault, delay, fields } from './fault.ts';
 import { FrameDecoder, type FrameSink } from './frame-decoder.ts';
@@ -97,26 +97,14 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
 
   #onControl(type: number, buffer: Buffer, start: number, end: number): void {
     switch (type) {
-      case FrameType.error: {
+      case FrameType.error:
         if (end - start < 7) throw truncated('ERROR');
-        const [code, message, data, transient] = fields(buffer, start + 6, end);
-        const failure = { code, message };
-        const carried = data === undefined || data === null ? failure : { ...failure, data };
-        const marked = transient === true ? { ...carried, transient } : carried;
-        this.#sink.onRemoteError(readNumber(buffer, start), marked);
+        this.#sink.onRemoteError(readNumber(buffer, start), failureIn(buffer, start + 6, end));
         return;
-      }
-      case FrameType.refused: {
+      case FrameType.refused:
         if (end - start < 7) throw truncated('REFUSED');
-        const [code, message, retryAfterMs, final] = fields(buffer, start + 6, end);
-        this.#sink.onRefused(readNumber(buffer, start), {
-          code,
-          message,
-          retryAfterMs: delay(retryAfterMs),
-          final: final === true,
-        });
+        this.#sink.onRefused(readNumber(buffer, start), refusalIn(buffer, start + 6, end));
         return;
-      }
       case FrameType.unknown: {
         if (end - start < 7) throw truncated('UNKNOWN');
         const [code, message] = fields(buffer, start + 6, end);
@@ -148,6 +136,30 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
         throw unexpected(type);
     }
   }
+}
+
+/** What an ERROR says. */
+function failureIn(buffer: Buffer, start: number, end: number): RemoteFailure {
+  const [code, message, data, transient, retried] = fields(buffer, start, end);
+  return {
+    code,
+    message,
+    ...(data === undefined || data === null ? {} : { data }),
+    ...(transient === true ? { transient } : {}),
+    ...(retried === true ? { retried } : {}),
+  };
+}
+
+/** What a REFUSED says. */
+function refusalIn(buffer: Buffer, start: number, end: number): Refusal {
+  const [code, message, retryAfterMs, final, retried] = fields(buffer, start, end);
+  return {
+    code,
+    message,
+    retryAfterMs: delay(retryAfterMs),
+    final: final === true,
+    ...(retried === true ? { retried } : {}),
+  };
 }
 
 /** An error for a frame that is shorter than its fields. */

@@ -35,6 +35,9 @@ export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 export const ValueForm = { none: 0, msgpack: 1, bytes: 2 } as const;
 export type ValueForm = (typeof ValueForm)[keyof typeof ValueForm];
 
+/** With this bit in a call's form another copy of it may have run. */
+export const replayMark = 0x80;
+
 /** Bytes of the length field; the length counts what follows it. */
 export const lengthBytes = 4;
 

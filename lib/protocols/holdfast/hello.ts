@@ -32,7 +32,7 @@ export function encodeClientHello(hello: ClientHello): Buffer {
 /** What a server answers. */
 export function encodeServerHello(hello: ServerHello): Buffer {
   const { server, maxFrameBytes, maxCalls, table, verbs, verdicts = [] } = hello;
-  const { completions, heirOf = [] } = hello;
+  const { completions, heirOf = [], layers = false } = hello;
   const fields = {
     server,
     maxFrameBytes,
@@ -41,6 +41,7 @@ export function encodeServerHello(hello: ServerHello): Buffer {
     ...(heirOf.length === 0 ? {} : { heirOf }),
     ...(verdicts.length === 0 ? {} : { verdicts: encodeVerdicts(verdicts) }),
     ...(table === undefined ? {} : { table: Buffer.from(table, 'hex') }),
+    ...(layers ? { layers } : {}),
   };
   return verbs === undefined ? greeting(fields) : greeting(fields, packTable(verbs).bytes);
 }
@@ -106,6 +107,7 @@ export function decodeServerHello(buffer: Buffer, start: number, end: number): S
     server,
     maxFrameBytes: count(fields, 'maxFrameBytes'),
     maxCalls: count(fields, 'maxCalls'),
+    ...(fields['layers'] === true ? { layers: true } : {}),
     ...(table === undefined ? {} : { table: hashOf(bytesOf('table', table)) }),
     // A server leaves out the rows of a table that the client has.
     ...(verbs === undefined && table !== undefined ? {} : { verbs: decodeTable(verbs) }),

@@ -12,6 +12,7 @@ import {
   preamble,
   readNumber,
   readUint32,
+  replayMark,
 } from './frames.ts';
 import { decodeClientHello, encodeServerHello } from './hello.ts';
 import { decodeNumbers, verdictsFrame } from './verdicts.ts';
@@ -21,6 +22,8 @@ export interface ArrivedCall {
   number: number;
   verbIndex: number;
   attempt: number;
+  /** Another copy of it, or of a call for whose sake it is made, may have run. */
+  isReplay: boolean;
   /** What is left of the call's deadline, in ms. */
   remainingMs: number;
   key: string | undefined;
@@ -55,6 +58,7 @@ export class HoldfastServerWire implements FrameSink {
     number: 0,
     verbIndex: 0,
     attempt: 0,
+    isReplay: false,
     remainingMs: 0,
     key: undefined,
     form: 0,
@@ -135,7 +139,9 @@ export class HoldfastServerWire implements FrameSink {
     const keyStart = base + callHeaderBytes;
     const call = this.#call;
     if (keyStart > end) throw truncated('CALL');
-    call.form = buffer[base + 5] as number;
+    const form = buffer[base + 5] as number;
+    call.form = form & ~replayMark;
+    call.isReplay = form >= replayMark;
     call.verbIndex = ((buffer[base + 6] as number) << 8) | (buffer[base + 7] as number);
     call.number = readNumber(buffer, base + 8);
     call.attempt = buffer[base + 14] as number;

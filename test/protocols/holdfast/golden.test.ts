@@ -35,19 +35,21 @@ interface CallFields {
   readonly attempt: number;
   readonly remainingMs: number;
   readonly key?: string;
+  readonly isReplay?: true;
   readonly value: unknown;
 }
 
-function call({ number, verbIndex, attempt, remainingMs, key, value }: CallFields): Golden {
+function call(fields: CallFields): Golden {
+  const { number, verbIndex, attempt, remainingMs, key, isReplay, value } = fields;
   return {
     name: `CALL ${number === 2 ** 48 - 1 ? '2^48 − 1' : number} `,
     encode: () => {
       const writer = new HoldfastCallWriter();
       writer.write(number, key, value, maxFrameBytes);
-      writer.stamp(writer, verbIndex, attempt, remainingMs);
+      writer.stamp(writer, verbIndex, attempt, remainingMs, isReplay);
       return Buffer.from(writer.buffer.subarray(writer.start, writer.end));
     },
-    heard: ['call', { number, verbIndex, attempt, remainingMs, key, value }],
+    heard: ['call', { key, ...fields }],
   };
 }
 
@@ -77,6 +79,8 @@ const late = {
   retryAfterMs: undefined,
   final: true,
 };
+const retried = { code: 'EDOWN', message: 'gave up', retried: true } as const;
+const retriedRefusal = { ...busy, retried: true } as const;
 const unfinished = { code: 'ERR_HOLDFAST_UNFINISHED', message: 'began' };
 const fault = new HoldfastError('ERR_HOLDFAST_PROTOCOL', 'bad');
 const full = new HoldfastError('ERR_HOLDFAST_TOO_MANY_CONNECTIONS', 'full', {
@@ -101,6 +105,7 @@ const fromClient: readonly Golden[] = [
     key: 'k-1',
     value: Buffer.from([1, 2, 3]),
   }),
+  call({ number: 4, verbIndex: 0, attempt: 2, remainingMs: 100, isReplay: true, value: 'a' }),
   call({ number: 2 ** 48 - 1, verbIndex: 65_535, attempt: 255, remainingMs: 1, value: null }),
   { name: 'CANCEL 258', encode: () => clientWire().cancel(258), heard: ['cancel', 258] },
   {
@@ -129,6 +134,16 @@ const fromServer: readonly Golden[] = [
     name: 'ERROR 9',
     encode: () => encodeFailure(9, passing, 1_000_000),
     heard: ['error', 9, passing],
+  },
+  {
+    name: 'ERROR 10',
+    encode: () => encodeFailure(10, retried, 1_000_000),
+    heard: ['error', 10, retried],
+  },
+  {
+    name: 'REFUSED 11',
+    encode: () => encodeRefusal(11, retriedRefusal, 1_000_000),
+    heard: ['refused', 11, retriedRefusal],
   },
   {
     name: 'REFUSED 6',
@@ -206,6 +221,12 @@ const namedGreeting: Golden = {
   encode: () => serverWire().hello(named),
   heard: ['hello', named],
 };
+const layered = { ...serverHello, layers: true };
+const layeredGreeting: Golden = {
+  name: 'greeting of a server that knows replays',
+  encode: () => serverWire().hello(layered),
+  heard: ['hello', layered],
+};
 const { verbs: _, ...unnamed } = named;
 const knownGreeting: Golden = {
   name: 'greeting of the same server',
@@ -219,7 +240,7 @@ const offeringGreeting: Golden = {
   heard: ['hello', offering],
 };
 const otherClientGreetings = [credentialGreeting, offeringGreeting];
-const otherServerGreetings = [heirGreeting, namedGreeting, knownGreeting];
+const otherServerGreetings = [heirGreeting, namedGreeting, knownGreeting, layeredGreeting];
 const otherGreetings = [...otherClientGreetings, ...otherServerGreetings];
 const earlyFault: Golden = {
   name: 'FAULT instead',

@@ -74,6 +74,8 @@ export interface NotedCall {
   readonly attempt: number;
   readonly remainingMs: number;
   readonly key: string | undefined;
+  /** There only if it is marked. */
+  readonly isReplay?: true;
   readonly value: unknown;
 }
 
@@ -86,10 +88,11 @@ export class ServerRecorder implements ServerSink {
   }
 
   onCall(call: ArrivedCall): void {
-    const { number, verbIndex, attempt, remainingMs, key } = call;
+    const { number, verbIndex, attempt, remainingMs, key, isReplay } = call;
     const { form, buffer, valueStart, valueEnd, owned } = call;
     const value = unpackValue(form, buffer, valueStart, valueEnd, owned);
-    const noted: NotedCall = { number, verbIndex, attempt, remainingMs, key, value };
+    const marks = isReplay ? { isReplay } : {};
+    const noted: NotedCall = { number, verbIndex, attempt, remainingMs, key, ...marks, value };
     this.events.push(['call', noted]);
   }
 
