@@ -227,7 +227,9 @@ export class Attempts {
   onLost(link: ClientLink, cause: Error | undefined, canAsk: boolean): void {
     const again: Call[] = [];
     const now = this.#options.clock.now();
-    for (const call of this.#calls.on(link)) {
+    const calls = this.#calls.on(link);
+    if (calls.length > 0 && link.isUseful) link.isForgiven = link.budget.forgive(now);
+    for (const call of calls) {
       // Ended by a listener that was told of another one.
       if (call.link !== link) continue;
       call.extras?.attemptAlarm?.clear();

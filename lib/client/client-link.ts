@@ -46,6 +46,8 @@ export class ClientLink implements ChannelUser, ClientSink {
   inFlight = 0;
   /** The server has answered a call: the link has proved useful. */
   isUseful = false;
+  /** It is lost, and what was on it is sent again at no cost. */
+  isForgiven = false;
   /** The server goes soon. */
   isDraining = false;
   /** The last accepted line is drawn: nothing more is sent. */

@@ -106,7 +106,7 @@ export class Judge {
     if (call.given?.layer?.isReplay) return 'the call that it is made for is tried again above';
     call.retried = true;
     const now = this.#options.clock.now();
-    if (link.budget.withdraw(now)) return undefined;
+    if (link.isForgiven || link.budget.withdraw(now)) return undefined;
     call.verb.figures?.budgetRefused(now);
     return noBudget;
   }

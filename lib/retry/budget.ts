@@ -57,6 +57,11 @@ export interface RetryBudget {
   deposit(now: number): void;
   /** Takes the cost of one replay; false when there is nothing left. */
   withdraw(now: number): boolean;
+  /**
+   * A connection was lost that had proved useful. When that has not happened for `ttlMs`, the replays
+   * of what was on it are free.
+   */
+  forgive(now: number): boolean;
 }
 
 /**
@@ -71,6 +76,10 @@ export interface RetryBudget {
  * a client that makes one call a second. This one is a bucket that is full once (`reserve`) and fills
  * so slowly (`minPerSecond`) that in an outage it is no more than a probe now and then.
  *
+ * And one lost connection is forgiven in `ttlMs`, with all the calls that were on it, if it had proved
+ * useful before: many calls that are made at once after a silence, into a path that died meanwhile,
+ * are no storm, and must not fail. A server that dies again and again is forgiven no more than that.
+ *
  * No timer; each operation takes constant time, spread over many.
  */
 class ReplayBudget implements RetryBudget {
@@ -80,6 +89,8 @@ class ReplayBudget implements RetryBudget {
   readonly #earned: SlidingCount;
   readonly #spent: SlidingCount;
   #inReserve: number;
+  readonly #ttlMs: number;
+  #forgivenAt = Number.NEGATIVE_INFINITY;
   #filledAt = Number.POSITIVE_INFINITY;
 
   constructor({ ratio, minPerSecond, ttlMs, reserve }: Readonly<Required<RetryBudgetOptions>>) {
@@ -87,6 +98,7 @@ class ReplayBudget implements RetryBudget {
     this.#minPerMs = minPerSecond / 1_000;
     this.#reserve = reserve;
     this.#inReserve = reserve;
+    this.#ttlMs = ttlMs;
     const slotMs = ttlMs / slots;
     this.#earned = new SlidingCount(slots, slotMs);
     // One slot more: what is spent counts at least as long as what is earned.
@@ -95,6 +107,12 @@ class ReplayBudget implements RetryBudget {
 
   deposit(now: number): void {
     this.#earned.add(now);
+  }
+
+  forgive(now: number): boolean {
+    if (now - this.#forgivenAt < this.#ttlMs) return false;
+    this.#forgivenAt = now;
+    return true;
   }
 
   withdraw(now: number): boolean {
@@ -138,4 +156,5 @@ export function isRetryBudget(value: unknown): value is RetryBudget {
 export const unlimitedBudget: RetryBudget = {
   deposit() {},
   withdraw: () => true,
+  forgive: () => true,
 };

@@ -252,7 +252,7 @@ export class Records {
 
 /** The bytes without the memory around them, if that is much: a record must not hold on to it. */
 function lean(body: Uint8Array): Uint8Array {
-  return body.buffer.byteLength > 2 * body.byteLength ? Buffer.from(body) : body;
+  return body.buffer.byteLength > 2 * body.byteLength ? new Uint8Array(body) : body;
 }
 
 /** A frame in memory of its own. */

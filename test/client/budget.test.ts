@@ -17,11 +17,46 @@ import {
 import { budgetDefaults } from '../../lib/retry/budget.ts';
 import { failureOf } from '../support/failure.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { greet } from '../support/raw-peer.ts';
+import { greet, type RawPeer } from '../support/raw-peer.ts';
 import { echo, ScriptedServer } from '../support/scripted-server.ts';
 import { verbs } from '../support/verbs.ts';
 
 const poor = { ratio: 0, minPerSecond: 0, reserve: 0 };
+
+describe('A client that loses many calls at once', () => {
+  it('is forgiven one lost connection in the time of its budget, if that had answered', async () => {
+    const clock = new FakeClock({ turns: 'real' });
+    let isSilent = false;
+    const answer = (peer: RawPeer, number: number): void => {
+      if (!isSilent) echo(peer, number);
+    };
+    const scripted = await ScriptedServer.start((peer) => greet(peer), answer, {
+      clock,
+      random: () => 0,
+      retryBudget: { ratio: 0, minPerSecond: 0, reserve: 0 },
+    });
+    const { client } = scripted;
+    /** Calls that are sent into the void, and lost; how many of them succeed in the end. */
+    const lose = async (): Promise<number> => {
+      await client.call.read('the link is useful');
+      isSilent = true;
+      const link = scripted.calls.length - 1;
+      const before = scripted.calls[link]?.length ?? 0;
+      const calls = Promise.allSettled(
+        Array.from({ length: 50 }, (_, index) => client.call.read(`${index}`)),
+      );
+      while ((scripted.calls[link]?.length ?? 0) < before + 50) await new Promise(setImmediate);
+      isSilent = false;
+      scripted.peers[link]?.destroy();
+      return (await calls).filter(({ status }) => status === 'fulfilled').length;
+    };
+    expect(await lose()).to.equal(50);
+    expect(await lose()).to.equal(0);
+    await clock.pass(10_001);
+    expect(await lose()).to.equal(50);
+    await scripted.close();
+  });
+});
 
 describe('A client whose retry budget is empty', () => {
   let server: Server | undefined;
