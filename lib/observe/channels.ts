@@ -1,6 +1,6 @@
 import { type Channel, channel } from 'node:diagnostics_channel';
 import type { AttemptRecord } from '../errors.ts';
-import type { CallContext } from '../server/call-context.ts';
+import type { Peer } from '../media/medium.ts';
 
 /**
  * A call of a client, as `holdfast:client:call:start`, `:error` and `:end` tell of it. All three get
@@ -49,16 +49,22 @@ export type ServedResult =
   /** Nobody waits for the answer any more; the handler may go on. */
   | 'cancelled';
 
+/** What is told of a call in any case. */
+export interface ObservedCall {
+  readonly attempt: number;
+  readonly peer: Peer;
+}
+
 /**
  * A call at a server, as `holdfast:server:call:start`, `:error` and `:end` tell of it. All three get
  * the same object. Calls that are refused before their handler's turn have no `start`: for them
  * there is `holdfast:server:refusal`.
  */
-export interface ServerCallMessage<Server = object> {
+export interface ServerCallMessage<Server = object, Call = ObservedCall> {
   readonly server: Server;
   readonly verb: string;
   /** As the handler is given it. */
-  readonly call: CallContext;
+  readonly call: Call;
   /** Set at the end. */
   result?: ServedResult;
   durationMs?: number;

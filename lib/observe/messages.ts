@@ -1,4 +1,5 @@
 import type { Client } from '../client/client.ts';
+import type { CallContext } from '../server/call-context.ts';
 import type { Server } from '../server/server.ts';
 import type * as channels from './channels.ts';
 
@@ -20,7 +21,7 @@ export type ClientLinkMessage = channels.ClientLinkMessage<Client>;
  * the same object. Calls that are refused before their handler's turn have no `start`: for them
  * there is `holdfast:server:refusal`.
  */
-export type ServerCallMessage = channels.ServerCallMessage<Server>;
+export type ServerCallMessage = channels.ServerCallMessage<Server, CallContext>;
 
 /** `holdfast:server:refusal`: a call came that is not run. */
 export type ServerRefusalMessage = channels.ServerRefusalMessage<Server>;
