@@ -122,6 +122,20 @@ describe('the completion store in LMDB', () => {
     await two.close();
   });
 
+  it('can be opened and closed many times in one process, while others write', async () => {
+    for (let round = 0; round < 15; round++) {
+      const rounds = [0, 1, 2, 3].map(async (each) => {
+        const store = await lmdbCompletions({ path });
+        expect(await store.begin(requestFor(`${round} ${each}`))).to.deep.equal({ state: 'new' });
+        await store.close();
+        expect(await failureOf(async () => await store.begin(requestFor('late')))).to.be.an(
+          'error',
+        );
+      });
+      await Promise.all(rounds);
+    }
+  });
+
   it('fails when it is closed', async () => {
     const store = await lmdbCompletions({ path });
     await store.close();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { open as openFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { extname, join, resolve } from 'node:path';
 import { codeOf, messageOf } from '../../errors.ts';
 import { loadPackage, storeError } from '../package.ts';
 import type { Database, Lmdb, RootDatabase } from './types.ts';
@@ -45,29 +45,65 @@ export interface Tables {
   readonly notes: Database<string | number, string>;
 }
 
-/** An LMDB file that is open, and its one way to write. */
-export class Environment {
+/** A file that is open in this process, and how many have opened it. */
+interface OpenFile {
   readonly root: RootDatabase;
   readonly tables: Tables;
   readonly id: string;
+  users: number;
+}
 
-  private constructor(root: RootDatabase) {
-    this.root = root;
-    const bytes = { encoding: 'binary', keyEncoding: 'binary' } as const;
-    this.tables = {
-      records: root.openDB<Buffer, Buffer>('holdfast:records', bytes),
-      expiries: root.openDB<Buffer, Buffer>('holdfast:expiries', bytes),
-      leases: root.openDB<number, string>('holdfast:leases', {}),
-      notes: root.openDB<string | number, string>('holdfast:notes', {}),
-    };
-    const { notes } = this.tables;
-    this.id = root.transactionSync(() => {
-      const known = notes.get('id');
-      if (typeof known === 'string') return known;
-      const id = randomUUID();
-      notes.putSync('id', id);
-      return id;
-    });
+/**
+ * Files that are open, by path. A file is opened once in a process, however many ask for it: opening
+ * waits for the file's lock in the main thread, and a writer of the same process that has the lock
+ * waits for the main thread.
+ */
+const openFiles = new Map<string, OpenFile>();
+
+/** Files that are being closed. */
+const closing = new Map<string, Promise<void>>();
+
+function openRoot(root: RootDatabase): OpenFile {
+  const bytes = { encoding: 'binary', keyEncoding: 'binary' } as const;
+  const tables = {
+    records: root.openDB<Buffer, Buffer>('holdfast:records', bytes),
+    expiries: root.openDB<Buffer, Buffer>('holdfast:expiries', bytes),
+    leases: root.openDB<number, string>('holdfast:leases', {}),
+    notes: root.openDB<string | number, string>('holdfast:notes', {}),
+  };
+  const { notes } = tables;
+  const id = root.transactionSync(() => {
+    const known = notes.get('id');
+    if (typeof known === 'string') return known;
+    const made = randomUUID();
+    notes.putSync('id', made);
+    return made;
+  });
+  return { root, tables, id, users: 0 };
+}
+
+/** An LMDB file that is open, and its one way to write. */
+export class Environment {
+  readonly #path: string;
+  readonly #file: OpenFile;
+  #isClosed = false;
+
+  private constructor(path: string, file: OpenFile) {
+    this.#path = path;
+    this.#file = file;
+    file.users++;
+  }
+
+  get root(): RootDatabase {
+    return this.#file.root;
+  }
+
+  get tables(): Tables {
+    return this.#file.tables;
+  }
+
+  get id(): string {
+    return this.#file.id;
   }
 
   /**
@@ -80,10 +116,19 @@ export class Environment {
     importer: () => Promise<unknown> = () => import(packageName),
   ): Promise<Environment> {
     const { open } = await loadPackage<Lmdb>(packageName, importer);
+    const key = resolve(path);
     try {
-      await refuseOthers(path);
-      // Without overlapping syncs a write resolves when it is on the disk, and not before.
-      return new Environment(open({ path, overlappingSync: false, maxDbs: maxTables + 4 }));
+      do {
+        await closing.get(key);
+        await refuseOthers(path);
+      } while (closing.has(key));
+      let file = openFiles.get(key);
+      if (file === undefined) {
+        // Without overlapping syncs a write resolves when it is on the disk, and not before.
+        file = openRoot(open({ path, overlappingSync: false, maxDbs: maxTables + 4 }));
+        openFiles.set(key, file);
+      }
+      return new Environment(key, file);
     } catch (error) {
       throw storeError(`The LMDB file ${path} cannot be opened: ${messageOf(error)}`, error);
     }
@@ -94,6 +139,7 @@ export class Environment {
    * the disk, which those that come meanwhile share. When it throws, nothing of it stays.
    */
   async write<Value>(work: () => Value): Promise<Value> {
+    if (this.#isClosed) throw new Error('The LMDB file was closed');
     try {
       return await this.root.childTransaction(work);
     } catch (error) {
@@ -104,7 +150,14 @@ export class Environment {
     }
   }
 
+  /** The file is closed when nobody in this process uses it any more. */
   async close(): Promise<void> {
-    await this.root.close();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (--this.#file.users > 0) return;
+    openFiles.delete(this.#path);
+    const closed = this.root.close().finally(() => closing.delete(this.#path));
+    closing.set(this.#path, closed);
+    await closed;
   }
 }
