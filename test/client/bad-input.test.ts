@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { HoldfastError } from '../../lib/index.ts';
 import { FrameType, preamble } from '../../lib/protocols/holdfast/frames.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { expectFailure } from '../support/failing.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import {
   declared,
   fault,
@@ -150,7 +150,7 @@ describe('A client whose server sends what the protocol does not allow', () => {
     }
 
     it('gives up a server that accepts and is silent, and tries again in time', async () => {
-      const clock = new FakeClock({ turns: 'real' });
+      const clock = new VirtualClock({ turns: 'real' });
       await start((peer, index) => (index === 0 ? undefined : greet(peer)), echo, {
         clock,
         dialTimeoutMs: 5_000,

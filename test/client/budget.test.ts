@@ -15,8 +15,8 @@ import {
   serve,
 } from '../../lib/index.ts';
 import { budgetDefaults } from '../../lib/retry/budget.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { greet, type RawPeer } from '../support/raw-peer.ts';
 import { echo, ScriptedServer } from '../support/scripted-server.ts';
 import { verbs } from '../support/verbs.ts';
@@ -25,7 +25,7 @@ const poor = { ratio: 0, minPerSecond: 0, reserve: 0 };
 
 describe('A client that loses many calls at once', () => {
   it('is forgiven one lost connection in the time of its budget, if that had answered', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     let isSilent = false;
     const answer = (peer: RawPeer, number: number): void => {
       if (!isSilent) echo(peer, number);
@@ -201,19 +201,19 @@ describe('Retry budgets', () => {
   const medium = (address: string): Medium => ({ address, dial: () => new Promise(() => {}) });
 
   it('are shared by all who go to one address with the same settings and clock', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const budget = budgetFor(medium('tcp://a:1'), budgetDefaults, clock);
     expect(budgetFor(medium('tcp://a:1'), { ratio: 0.2 }, clock)).to.equal(budget);
     const others = [
       budgetFor(medium('tcp://a:2'), budgetDefaults, clock),
       budgetFor(medium('tcp://a:1'), { ratio: 0.3 }, clock),
-      budgetFor(medium('tcp://a:1'), budgetDefaults, new FakeClock()),
+      budgetFor(medium('tcp://a:1'), budgetDefaults, new VirtualClock()),
     ];
     for (const other of others) expect(other).not.to.equal(budget);
   });
 
   it('are shared by those with the same medium where the address is not that of one server', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const here = memory('x');
     const budget = budgetFor(here, budgetDefaults, clock);
     expect(budgetFor(here, budgetDefaults, clock)).to.equal(budget);
@@ -221,7 +221,7 @@ describe('Retry budgets', () => {
   });
 
   it('may be brought along, to share between servers, or switched off', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const own = retryBudget();
     expect(budgetFor(medium('tcp://a:1'), own, clock)).to.equal(own);
     expect(budgetFor(medium('tcp://a:2'), own, clock)).to.equal(own);
@@ -232,7 +232,7 @@ describe('Retry budgets', () => {
   it('leave nothing behind once nobody uses them', async () => {
     setFlagsFromString('--expose-gc');
     const gc = runInNewContext('gc') as () => void;
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     for (let port = 0; port < 1_000; port++) {
       budgetFor(medium(`tcp://a:${port}`), budgetDefaults, clock);
     }

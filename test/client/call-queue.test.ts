@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { Call } from '../../lib/client/call.ts';
 import { CallQueue } from '../../lib/client/call-queue.ts';
+import { seededRandom } from '../../lib/testing/index.ts';
 import { collectGarbage } from '../support/garbage.ts';
-import { seededRandom } from '../support/random.ts';
 import { callOf } from './calls-of-tests.ts';
 
 /** Takes everything out; gives the numbers in order. */

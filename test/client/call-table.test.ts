@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Call } from '../../lib/client/call.ts';
 import { CallTable } from '../../lib/client/call-table.ts';
-import { seededRandom } from '../support/random.ts';
+import { seededRandom } from '../../lib/testing/index.ts';
 import { callOf } from './calls-of-tests.ts';
 
 function add(table: CallTable): Call {

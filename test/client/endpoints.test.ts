@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { Endpoints } from '../../lib/client/endpoints.ts';
 import { connect, type Medium, memory, serve } from '../../lib/index.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { seededRandom } from '../support/random.ts';
+import { seededRandom, VirtualClock } from '../../lib/testing/index.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
 const [a, b, c] = ['a', 'b', 'c'].map((address) => ({ address }) as Medium) as [
@@ -48,7 +47,7 @@ describe('Endpoints', () => {
 
 describe('A client of several addresses', () => {
   it('tries the next address at once when one is refused', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const here = memory('here');
     const nobody = memory('nobody');
     const executions = new Executions();
@@ -79,7 +78,7 @@ describe('A client of several addresses', () => {
   });
 
   it('pauses only when every address was tried', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const client = connect([memory('x'), memory('y'), memory('z')], verbs, {
       clock,
       random: () => 0.999_999,

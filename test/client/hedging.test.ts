@@ -11,8 +11,8 @@ import {
   refuse,
   semi,
 } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { Gated } from '../support/gated.ts';
 import { settled } from '../support/recorder.ts';
 import { verbs } from '../support/verbs.ts';
@@ -20,12 +20,12 @@ import { verbs } from '../support/verbs.ts';
 const hedge = { afterMs: 50 };
 
 describe('A call that takes long, with hedges', () => {
-  let clock: FakeClock;
+  let clock: VirtualClock;
   let servers: Gated[];
   let clients: Client<typeof verbs>[];
 
   beforeEach(() => {
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
     servers = [];
     clients = [];
   });

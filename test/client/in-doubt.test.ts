@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { type Client, connect, serve } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { Breaker } from '../support/breaker.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { Gated, Switch } from '../support/gated.ts';
 import { settled } from '../support/recorder.ts';
 import { Executions, verbs } from '../support/verbs.ts';
@@ -195,7 +195,7 @@ describe('A call in doubt, when the same server process answers', () => {
 
 describe('A `once` call in doubt, when the same server process has forgotten its session', () => {
   it('gets its answer from the record of its key', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const one = await Gated.start(undefined, verbs, { clock, keepSessionsMs: 100 });
     const path = new Switch();
     path.target = one.url;

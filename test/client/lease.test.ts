@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type Client, connect, defineVerbs, type ReplayEvent, semi } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { Gated, Switch } from '../support/gated.ts';
 import { settled } from '../support/recorder.ts';
 import { verbs } from '../support/verbs.ts';
@@ -10,7 +10,7 @@ import { verbs } from '../support/verbs.ts';
 const leased = defineVerbs({ ...verbs, semi: semi<string, string>({ leaseMs: 1_000 }) });
 
 describe('A call that may have taken a lease', () => {
-  let clock: FakeClock;
+  let clock: VirtualClock;
   let one: Gated;
   let other: Gated;
   let path: Switch;
@@ -18,7 +18,7 @@ describe('A call that may have taken a lease', () => {
   let replays: ReplayEvent[];
 
   beforeEach(async () => {
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
     [one, other] = await Promise.all([
       Gated.start(undefined, leased),
       Gated.start(undefined, leased),

@@ -10,19 +10,19 @@ import {
   serve,
 } from '../../lib/index.ts';
 import { wheelOf } from '../../lib/retry/timer-wheel.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { verbs } from '../support/verbs.ts';
 
 describe('A client whose server has too much to do', () => {
-  let clock: FakeClock;
+  let clock: VirtualClock;
   let server: Server;
   let client: Client<typeof verbs>;
   let arrived: string[];
   let isBusy: boolean;
 
   async function start(options: ClientOptions = {}): Promise<void> {
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
     arrived = [];
     isBusy = false;
     const here = memory('busy');
@@ -157,7 +157,7 @@ describe('What a server asks to wait', () => {
     chance: number,
     options: ClientOptions = {},
   ): Promise<number[]> {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const here = memory('hint');
     const at: number[] = [];
     const handle = (): string => {

@@ -10,8 +10,8 @@ import {
   type ReconcileContext,
   type Reconciled,
 } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { Gated, Switch } from '../support/gated.ts';
 import { settled } from '../support/recorder.ts';
 import { verbs } from '../support/verbs.ts';
@@ -38,7 +38,7 @@ class Application {
 }
 
 describe('An application that is asked what became of a call', () => {
-  let clock: FakeClock;
+  let clock: VirtualClock;
   let one: Gated;
   let other: Gated;
   let path: Switch;
@@ -46,7 +46,7 @@ describe('An application that is asked what became of a call', () => {
   let client: Client<typeof verbs>;
 
   beforeEach(async () => {
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
     [one, other] = await Promise.all([Gated.start(), Gated.start()]);
     path = new Switch();
     path.target = one.url;

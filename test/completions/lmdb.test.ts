@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { lmdbCompletions } from '../../lib/completions/lmdb.ts';
 import type { Completion } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failing.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { type CrashBench, crashContract } from './crash-contract.ts';
 import { requestFor } from './requests.ts';
 import { completionStoreContract } from './store-contract.ts';
@@ -102,7 +102,7 @@ describe('the completion store in LMDB', () => {
   });
 
   it('renews its lease as long as it is open, by a timer that keeps no process alive', async () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     let now = 1_700_000_000_000;
     const [one, two] = await Promise.all([
       lmdbCompletions({ path, clock, now: () => now }),

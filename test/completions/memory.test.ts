@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { MemoryCompletionStore, memoryCompletions } from '../../lib/completions/memory.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { requestFor } from './requests.ts';
 import { completionStoreContract, type StoreBench } from './store-contract.ts';
 
 const megabyte = 1024 * 1024;
 
 async function memoryBench(): Promise<StoreBench> {
-  const clock = new FakeClock();
+  const clock = new VirtualClock();
   const places = new Map<string, MemoryCompletionStore>();
   return {
     open: async ({ place = 'here', maxRecords = 1_000 } = {}) => {
@@ -24,8 +24,8 @@ async function memoryBench(): Promise<StoreBench> {
 completionStoreContract('memory', memoryBench, true);
 
 describe('the completion store in memory', () => {
-  function storeOf(maxBytes: number): { store: MemoryCompletionStore; clock: FakeClock } {
-    const clock = new FakeClock();
+  function storeOf(maxBytes: number): { store: MemoryCompletionStore; clock: VirtualClock } {
+    const clock = new VirtualClock();
     return { store: new MemoryCompletionStore(clock, { maxRecords: 1_000, maxBytes }), clock };
   }
 

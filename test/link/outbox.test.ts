@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Outbox, writeBytes } from '../../lib/link/outbox.ts';
+import { seededRandom } from '../../lib/testing/index.ts';
 import { collectGarbage } from '../support/garbage.ts';
-import { seededRandom } from '../support/random.ts';
 import { ScriptedChannel } from '../support/scripted-channel.ts';
 
 interface Made {

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { Probe } from '../../lib/link/probe.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 
 interface Made {
-  readonly clock: FakeClock;
+  readonly clock: VirtualClock;
   readonly probe: Probe;
   /** Bytes come in. */
   hear(bytes: number): void;
@@ -12,7 +12,7 @@ interface Made {
 }
 
 function setUp(): Made {
-  const clock = new FakeClock();
+  const clock = new VirtualClock();
   let heard = 0;
   let quiet = 0;
   const probe = new Probe(

@@ -11,8 +11,8 @@ import {
   type Server,
   serve,
 } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { Gated } from '../support/gated.ts';
 import { verbs } from '../support/verbs.ts';
 
@@ -40,12 +40,12 @@ function numbers(test: (value: number) => boolean) {
 describe("A client's and a server's routes", () => {
   let client: Client<typeof table>;
   let server: Server;
-  let clock: FakeClock;
+  let clock: VirtualClock;
 
   beforeEach(async () => {
     const medium = memory();
     let calls = 0;
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
     const half = (input: number): number => {
       if (++calls % 2 === 1) throw refuse({ retryAfterMs: 0 });
       return input;
@@ -135,7 +135,7 @@ describe("A client's and a server's routes", () => {
 
 describe('Routes, when links are lost', () => {
   it('count replays, unknown outcomes and how long callers waited', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const gated = await Gated.start('tcp://127.0.0.1:0', verbs, { clock });
     const client = connect(gated.url, verbs, { random: () => 0, clock });
     const calls = [client.call.semi('lock'), failureOf(client.call.mutate('pay'))] as const;

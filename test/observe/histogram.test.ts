@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { add, count, newHistogram, quantiles } from '../../lib/observe/histogram.ts';
-import { seededRandom } from '../support/random.ts';
+import { seededRandom } from '../../lib/testing/index.ts';
 
 const shares = [0.5, 0.95, 0.99];
 

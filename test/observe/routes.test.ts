@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { Routes } from '../../lib/observe/routes.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 
 describe('routes', () => {
   it('tell effective figures from actual ones', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const routes = new Routes(clock);
     const figures = routes.of('get');
     clock.advance(10_000);
@@ -32,7 +32,7 @@ describe('routes', () => {
   });
 
   it('forget what is older than a minute, but not in the totals', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const routes = new Routes(clock);
     const figures = routes.of('get');
     figures.settled(clock.now(), 5, 'unknown');
@@ -51,7 +51,7 @@ describe('routes', () => {
   });
 
   it('use a slice again after a pause of any length', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const routes = new Routes(clock);
     const figures = routes.of('get');
     for (const pauseMs of [0, 10_000, 60_000, 61_000, 3_600_000]) {
@@ -63,7 +63,7 @@ describe('routes', () => {
   });
 
   it('keep the rate of a steady load as the window slides', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const routes = new Routes(clock);
     const figures = routes.of('get');
     for (let second = 0; second < 200; second++) {
@@ -74,7 +74,7 @@ describe('routes', () => {
   });
 
   it('are in the order of the names, and leave out what was never called', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const routes = new Routes(clock);
     for (const verb of ['put', 'get', 'idle']) routes.of(verb);
     for (const verb of ['put', 'get']) routes.of(verb).notMade(clock.now());
@@ -85,7 +85,7 @@ describe('routes', () => {
   });
 
   it('are no more than a thousand, and one for the rest', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const routes = new Routes(clock);
     for (let index = 0; index < 3_000; index++) routes.of(`verb-${index}`).replied(clock.now(), 1);
     routes.of('verb-3').replied(clock.now(), 1);

@@ -1,14 +1,13 @@
 import { expect } from 'chai';
 import { type Channel, connect, type Medium, memory, serve } from '../../lib/index.ts';
+import { seededRandom, VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { seededRandom } from '../support/random.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
 describe('After a restart', () => {
   it('500 clients come back spread over time, all of them, and soon', async function () {
     this.timeout(20_000);
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const here = memory('herd');
     const dials: number[] = [];
     const medium: Medium = {
@@ -69,7 +68,7 @@ describe('While a server is down', () => {
   }
 
   it('one probe at a time goes out for 1,000 callers, also when it accepts and says nothing', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const dials: number[] = [];
     const medium = silent(() => dials.push(clock.now()));
     const options = { clock, random: seededRandom(5), timeoutMs: 60_000, dialTimeoutMs: 2_000 };

@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { type ClientOptions, connect, memory, refuse, serve } from '../../lib/index.ts';
 import { retryBudget } from '../../lib/retry/budget.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { seededRandom } from '../support/random.ts';
+import { seededRandom, VirtualClock } from '../../lib/testing/index.ts';
 import { verbs } from '../support/verbs.ts';
 
 type Handler = (signal: AbortSignal) => Promise<string>;
@@ -31,7 +30,7 @@ async function simulate({ perSecond, seconds, handler, options }: Outage): Promi
   extra: number;
   codes: Record<string, number>;
 }> {
-  const clock = new FakeClock({ turns: 'real' });
+  const clock = new VirtualClock({ turns: 'real' });
   const here = memory('outage');
   let arrived = 0;
   const handle = (_: unknown, { signal }: { readonly signal: AbortSignal }): Promise<string> => {

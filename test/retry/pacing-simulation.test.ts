@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { type Client, connect, memory, refuse, type Server, serve } from '../../lib/index.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { seededRandom } from '../support/random.ts';
+import { seededRandom, VirtualClock } from '../../lib/testing/index.ts';
 import { verbs } from '../support/verbs.ts';
 
 /** What happened within one second. */
@@ -16,7 +15,7 @@ interface Second {
 
 /** A client that makes more calls than its server can take, on a clock that a test moves. */
 class Crowd {
-  readonly clock = new FakeClock({ turns: 'real' });
+  readonly clock = new VirtualClock({ turns: 'real' });
   /** Calls a second that the server takes; it refuses the rest. */
   capacity = Number.POSITIVE_INFINITY;
   readonly seconds: Second[] = [];
@@ -25,7 +24,7 @@ class Crowd {
   #second: Second = empty();
   #tokens = 0;
 
-  private constructor(server: Server, client: Client<typeof verbs>, clock: FakeClock) {
+  private constructor(server: Server, client: Client<typeof verbs>, clock: VirtualClock) {
     this.#server = server;
     this.#client = client;
     this.clock = clock;
@@ -33,7 +32,7 @@ class Crowd {
 
   static async start(pacing: boolean): Promise<Crowd> {
     const here = memory('crowd');
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const handle = (): string => crowd.#take();
     const handlers = {
       read: handle,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Alarm, type Due, TimerWheel, tickMs, wheelOf } from '../../lib/retry/timer-wheel.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { expectUncaught } from '../support/uncaught.ts';
 
 /** One round of the wheel. */
@@ -12,10 +12,10 @@ class Entry implements Due {
   wheelNext: Due | undefined;
   wheelPrevious: Due | undefined;
   readonly calls: number[] = [];
-  readonly #clock: FakeClock;
+  readonly #clock: VirtualClock;
   readonly #then: () => void;
 
-  constructor(clock: FakeClock, then: () => void = () => {}) {
+  constructor(clock: VirtualClock, then: () => void = () => {}) {
     this.#clock = clock;
     this.#then = then;
   }
@@ -26,8 +26,8 @@ class Entry implements Due {
   }
 }
 
-function setUp(startMs?: number): { clock: FakeClock; wheel: TimerWheel } {
-  const clock = new FakeClock(startMs === undefined ? {} : { startMs });
+function setUp(startMs?: number): { clock: VirtualClock; wheel: TimerWheel } {
+  const clock = new VirtualClock(startMs === undefined ? {} : { startMs });
   return { clock, wheel: new TimerWheel(clock) };
 }
 
@@ -322,9 +322,9 @@ describe('TimerWheel', () => {
   });
 
   it('is one for each clock', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     expect(wheelOf(clock)).to.equal(wheelOf(clock));
-    expect(wheelOf(new FakeClock())).to.not.equal(wheelOf(clock));
+    expect(wheelOf(new VirtualClock())).to.not.equal(wheelOf(clock));
   });
 });
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { connect, type Safety, serve } from '../../lib/index.ts';
+import { seededRandom } from '../../lib/testing/index.ts';
 import { Breaker, type Line } from '../support/breaker.ts';
-import { seededRandom } from '../support/random.ts';
 import { expectTruth, type Told, toldOf } from '../support/truth.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 

@@ -1,9 +1,9 @@
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { type Client, connect, type Server, serve } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { Breaker } from '../support/breaker.ts';
 import { blockLoop } from '../support/busy.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { PeerProcess } from '../support/peer-process.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
@@ -11,7 +11,7 @@ describe('A dead connection is noticed before it costs a call', () => {
   let executions: Executions;
   let server: Server;
   let breaker: Breaker;
-  let clock: FakeClock;
+  let clock: VirtualClock;
   let client: Client<typeof verbs>;
   let peer: PeerProcess;
 
@@ -25,7 +25,7 @@ describe('A dead connection is noticed before it costs a call', () => {
     executions = new Executions();
     server = await serve(verbs, executions.handlers(), { listen: 'tcp://127.0.0.1:0' });
     breaker = await Breaker.before(server.urls[0] as string);
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
     client = connect(breaker.url, verbs, { clock, random: () => 0 });
   });
 

@@ -10,8 +10,8 @@ import {
   type Server,
   serve,
 } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
 const classes = ['read', 'idempotent', 'semi', 'once', 'mutate'] as const;
@@ -219,7 +219,7 @@ describe('Promise 7: a server that drains loses nothing', () => {
         }),
     };
     const server = await serve(verbs, handlers, { listen: here });
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const client = connect(here, verbs, { clock, heartbeatMs: 50, heartbeatTimeoutMs: 50 });
     const call = client.call.mutate('x');
     await client.call.read('begun');
@@ -237,7 +237,7 @@ describe('Promise 7: a server that drains loses nothing', () => {
   });
 
   it('tells many clients one after the other, and draws the line for all in time', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const here = memory();
     const never = () => new Promise<string>(() => {});
     const executions = new Executions();
@@ -260,7 +260,7 @@ describe('Promise 7: a server that drains loses nothing', () => {
   });
 
   it('is bounded in time, and reports what was cut', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const here = memory();
     let aborted = false;
     const executions = new Executions();

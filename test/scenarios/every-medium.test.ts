@@ -11,9 +11,9 @@ import {
   safeties,
 } from '../../lib/index.ts';
 import { closeTimeoutMs } from '../../lib/link/limits.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { type Compiled, compile } from '../support/compiled.ts';
 import { expectFailure } from '../support/failing.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { lastingRoads } from '../support/lasting-roads.ts';
 import { passingRoads } from '../support/passing-roads.ts';
 import { type Directions, type Road, until } from '../support/road.ts';
@@ -134,7 +134,7 @@ describe('The promises, over every medium', function () {
       }
 
       it('settles every call in time when nothing passes any more, and closes', async () => {
-        const clock = new FakeClock({ turns: 'real' });
+        const clock = new VirtualClock({ turns: 'real' });
         const client = open({ clock, timeoutMs: 300 });
         await client.call.read('before');
         road.silence();

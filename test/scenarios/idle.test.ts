@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { connect, type Server, serve } from '../../lib/index.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
 const program = fileURLToPath(new URL('../support/idle-main.ts', import.meta.url));
@@ -48,7 +48,7 @@ describe('Promise 8: idle costs nothing and dies quietly', () => {
   }
 
   it('sets no timer that fires often', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const client = connect(server.urls[0] as string, verbs, { clock });
     await client.call.read('x');
     let fired = 0;
@@ -64,7 +64,7 @@ describe('Promise 8: idle costs nothing and dies quietly', () => {
   });
 
   it('makes the next call after any idle time', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const client = connect(server.urls[0] as string, verbs, { clock });
     for (const idleMs of [0, 10, 20_000, 3_600_000, 30 * 24 * 3_600_000]) {
       await clock.pass(idleMs);

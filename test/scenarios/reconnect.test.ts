@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { type Channel, connect, type Medium, memory, serve } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { Breaker } from '../support/breaker.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
 /** A medium that is refused, and notes when it was dialled. */
@@ -10,9 +10,9 @@ class Refused implements Medium {
   readonly address = 'refused:';
   readonly dials: number[] = [];
   open = 0;
-  readonly #clock: FakeClock;
+  readonly #clock: VirtualClock;
 
-  constructor(clock: FakeClock) {
+  constructor(clock: VirtualClock) {
     this.#clock = clock;
   }
 
@@ -27,10 +27,10 @@ class Refused implements Medium {
 }
 
 describe('Promise 6: reconnects cannot become a storm', () => {
-  let clock: FakeClock;
+  let clock: VirtualClock;
 
   beforeEach(() => {
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
   });
 
   /** Delays between the dials of a client with 50 calls waiting, while chance says `share`. */

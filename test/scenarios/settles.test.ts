@@ -10,18 +10,18 @@ import {
   type Server,
   serve,
 } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
 /** A medium whose dial never comes to anything. */
 const blackHole: Medium = { address: 'hole:', dial: () => new Promise(() => {}) };
 
 describe('Promise 1: every call settles exactly once, in bounded time', () => {
-  let clock: FakeClock;
+  let clock: VirtualClock;
 
   beforeEach(() => {
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
   });
 
   /** A server whose handlers wait until the test lets them go. */

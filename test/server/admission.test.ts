@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { type Client, connect, serve } from '../../lib/index.ts';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { Gated, Switch } from '../support/gated.ts';
 import {
   call,
@@ -38,10 +38,10 @@ async function refused(peer: RawPeer): Promise<Refused> {
 
 describe('A server that bounds how many handlers run at a time', () => {
   let gated: Gated;
-  let clock: FakeClock;
+  let clock: VirtualClock;
 
   async function start(maxConcurrency: number, maxQueue: number): Promise<void> {
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
     gated = await Gated.start(undefined, verbs, { maxConcurrency, maxQueue, clock });
   }
 
@@ -167,7 +167,7 @@ describe('A server that bounds how many handlers run at a time', () => {
   });
 
   it('says of a call that waits that it runs, and of one that was given up that it never did', async () => {
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
     const options = { maxConcurrency: 1, maxQueue: 2, clock, resumeGraceMs: 1_000 };
     gated = await Gated.start(undefined, verbs, options);
     const session = Buffer.alloc(16, 9);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { closeTimeoutMs } from '../../lib/link/limits.ts';
 import { FrameType, preamble } from '../../lib/protocols/holdfast/frames.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import {
   call,
   cancel,
@@ -28,7 +28,7 @@ describe('A server whose limits are tried', () => {
   }
 
   describe('handshakeTimeoutMs', () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const silent: readonly (readonly [what: string, bytes: Buffer])[] = [
       ['says nothing', Buffer.alloc(0)],
       ['says half a preamble', preamble.subarray(0, 4)],

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { connect } from '../../lib/index.ts';
 import { FrameType, preamble } from '../../lib/protocols/holdfast/frames.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { MemoryWatch } from '../support/memory-use.ts';
 import { call, clientHello, declared, numberOf, ping, RawPeer } from '../support/raw-peer.ts';
 import { seededBytes, settled } from '../support/recorder.ts';
@@ -41,7 +41,7 @@ describe('A server whose memory is tried', () => {
       [5, 'when more waits'],
     ] as const) {
       it(`keeps a client that reads slowly, however long it takes, ${what}`, async () => {
-        const clock = new FakeClock({ turns: 'real' });
+        const clock = new VirtualClock({ turns: 'real' });
         tried = await TriedServer.start({ clock, idlePingMs: 60_000, heartbeatTimeoutMs: 10_000 });
         const peer = await RawPeer.greeted(tried.url, { maxFrameBytes: 16 * MiB });
         const numbers = Array.from({ length: replies }, (_, index) => index + 1);
@@ -62,7 +62,7 @@ describe('A server whose memory is tried', () => {
     }
 
     it('cuts a client off that has stopped reading, when it does not answer a ping', async () => {
-      const clock = new FakeClock({ turns: 'real' });
+      const clock = new VirtualClock({ turns: 'real' });
       tried = await TriedServer.start({ clock, idlePingMs: 60_000, heartbeatTimeoutMs: 10_000 });
       const peer = await RawPeer.greeted(tried.url, { maxFrameBytes: 16 * MiB });
       peer.send(call({ number: 1, value: 'huge' }));
@@ -92,7 +92,7 @@ describe('A server whose memory is tried', () => {
     });
 
     it('cuts a client off of which nothing gets through for heartbeatTimeoutMs', async () => {
-      const clock = new FakeClock({ turns: 'real' });
+      const clock = new VirtualClock({ turns: 'real' });
       tried = await TriedServer.start({ clock, maxOutgoingBytes: MiB, heartbeatTimeoutMs: 10_000 });
       const peer = await RawPeer.greeted(tried.url, { maxFrameBytes: 16 * MiB });
       peer.socket.pause();

@@ -12,8 +12,8 @@ import {
   type Server,
   serve,
 } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { expectFailure } from '../support/failing.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { ScriptedStore } from '../support/scripted-store.ts';
 
 const verbs = defineVerbs({ pay: once<string, unknown>(), lend: once<string, unknown>() });
@@ -28,7 +28,7 @@ const paidRent: Begun = {
 const plain: CallOptions = { key: 'k', replay: 'never' };
 
 describe('A "once" call and the store of its record', () => {
-  let clock: FakeClock;
+  let clock: VirtualClock;
   let store: ScriptedStore;
   let server: Server;
   let client: Client<typeof verbs>;
@@ -37,7 +37,7 @@ describe('A "once" call and the store of its record', () => {
   let errors: string[];
 
   beforeEach(async () => {
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
     store = new ScriptedStore();
     payments = [];
     errors = [];

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { RecordBudget, type RecordedFrame, Records } from '../../lib/server/records.ts';
-import { seededRandom } from '../support/random.ts';
+import { seededRandom } from '../../lib/testing/index.ts';
 
 /** Most answers that one session keeps. */
 const maxKept = 65_536;

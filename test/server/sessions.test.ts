@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { defineVerbs, mutate, type Server, type ServerOptions, serve } from '../../lib/index.ts';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import {
   call,
   cancel,
@@ -25,7 +25,7 @@ describe("A server's memory of a session", () => {
   let executions: Executions;
   let server: Server;
   let url: string;
-  let clock: FakeClock;
+  let clock: VirtualClock;
   /** Opens the handlers of the `mutate` verb, which wait; by the call's name. */
   let gates: Map<string, () => void>;
   let aborted: string[];
@@ -34,7 +34,7 @@ describe("A server's memory of a session", () => {
     executions = new Executions();
     gates = new Map();
     aborted = [];
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
     const handlers = {
       ...executions.handlers(),
       mutate: async (name: string, { signal }: { readonly signal: AbortSignal }) => {

@@ -18,8 +18,8 @@ import {
   type TransactionalStore,
   transactional,
 } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { expectFailure } from '../support/failing.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 
 const verbs = defineVerbs({ pay: once<string, string>() });
 const plain: CallOptions = { key: 'k', replay: 'never' };
@@ -45,7 +45,7 @@ class ScriptedTransactions implements TransactionalStore<{ readonly name: string
 }
 
 describe('A transactional handler', () => {
-  let clock: FakeClock;
+  let clock: VirtualClock;
   let store: ScriptedTransactions;
   let server: Server;
   let client: Client<typeof verbs>;
@@ -54,7 +54,7 @@ describe('A transactional handler', () => {
   let errors: string[];
 
   beforeEach(async () => {
-    clock = new FakeClock({ turns: 'real' });
+    clock = new VirtualClock({ turns: 'real' });
     store = new ScriptedTransactions();
     runs = [];
     errors = [];

@@ -10,12 +10,12 @@ import {
   transient,
   type Verbs,
 } from '../../lib/index.ts';
-import { FakeClock } from './fake-clock.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { Executions } from './verbs.ts';
 
 /** A server whose handlers do what the test says, and clients with a clock that stands still. */
 export class Answering<V extends Verbs> {
-  readonly clock: FakeClock = new FakeClock({ turns: 'real' });
+  readonly clock: VirtualClock = new VirtualClock({ turns: 'real' });
   readonly executions: Executions = new Executions();
   /** What the handlers were told of which attempt it is. */
   readonly attempts: number[] = [];

@@ -2,13 +2,13 @@ import { expect } from 'chai';
 import { createClient, createCluster } from 'redis';
 import { redisCompletions } from '../../lib/completions/redis.ts';
 import type { Completion } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { type CrashBench, crashContract } from '../completions/crash-contract.ts';
 import { requestFor } from '../completions/requests.ts';
 import { completionStoreContract } from '../completions/store-contract.ts';
 import { ReaderFolder } from '../readme/reader-folder.ts';
 import { snippets } from '../readme/readme.ts';
 import { expectFailure } from '../support/failing.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { needPrograms } from '../support/programs.ts';
 import { RedisServer } from '../support/redis-server.ts';
 
@@ -192,7 +192,7 @@ describe('a Redis that fails', function () {
   });
 
   it('holds who could not renew their leases in its absence for alive', async () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const [one, two] = await Promise.all([
       redisCompletions({ url: server.url, clock }),
       redisCompletions({ url: server.url, leaseMs: 3_600_000 }),

@@ -1,3 +1,5 @@
+import { seededRandom } from '../../../lib/testing/index.ts';
+
 /** A value and one of the ways in which msgpack may carry it. */
 export interface Generated {
   readonly value: unknown;
@@ -18,10 +20,10 @@ const texts = [
 
 /** Makes random values, the same ones for the same seed. */
 export class Generator {
-  #state: number;
+  readonly #random: () => number;
 
   constructor(seed: number) {
-    this.#state = Math.imul(seed, 0x9e37_79b9) >>> 0;
+    this.#random = seededRandom(Math.imul(seed, 0x9e37_79b9));
   }
 
   /** The next value; containers become rarer with depth. */
@@ -68,12 +70,7 @@ export class Generator {
   }
 
   #below(bound: number): number {
-    // Mulberry32: small, seeded, and good enough to find what differs.
-    this.#state = (this.#state + 0x6d2b_79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
+    return Math.floor(this.#random() * bound);
   }
 
   #constant(): Generated {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type Server, type ServerOptions, serve } from '../../../lib/index.ts';
 import { FrameType } from '../../../lib/protocols/holdfast/frames.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
+import { VirtualClock } from '../../../lib/testing/index.ts';
 import { all, Gate, type Handlers, place } from '../../support/gate.ts';
 import {
   call,
@@ -71,7 +71,7 @@ describe('what a server that drains, or is asked, must never do, by PROTOCOL.md 
   });
 
   it('S7, S8: takes calls between DRAIN and LINE, and counts those too that it refuses', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const gate = new Gate();
     const peer = await RawPeer.greeted(await listen(all(gate.handler), { clock }));
     peer.send(call({ number: 1, verb: place.mutate }));
@@ -109,7 +109,7 @@ describe('what a server that drains, or is asked, must never do, by PROTOCOL.md 
   });
 
   it('S7: draws the line straight behind the hello of who comes while it drains', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const url = await listen(executions.handlers(), { clock });
     for (let index = 0; index < 40; index++) await RawPeer.greeted(url);
     const peer = await RawPeer.connect(url);

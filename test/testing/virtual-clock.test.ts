@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { FakeClock } from './fake-clock.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 
-describe('FakeClock', () => {
+describe('VirtualClock', () => {
   it('calls timers in the order in which they are due, each at its instant', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const seen: string[] = [];
     const note = (name: string) => () => seen.push(`${name}@${clock.now()}`);
     clock.setTimer(note('late'), 30);
@@ -17,7 +17,7 @@ describe('FakeClock', () => {
   });
 
   it('runs the turns that a timer asks for before the next timer', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const seen: string[] = [];
     clock.setTimer(() => {
       seen.push('one');
@@ -32,7 +32,7 @@ describe('FakeClock', () => {
   });
 
   it('runs one turn at a time when the test turns the loop', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const seen: string[] = [];
     clock.nextTurn(() => {
       seen.push('first');
@@ -46,7 +46,7 @@ describe('FakeClock', () => {
   });
 
   it('calls timers late after the loop was blocked', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     let calledAt = 0;
     clock.setTimer(() => {
       calledAt = clock.now();
@@ -58,7 +58,7 @@ describe('FakeClock', () => {
   });
 
   it('does not call a timer that was cancelled, even by one of the same instant', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     let called = 0;
     const first = clock.setTimer(() => {
       called++;
@@ -71,7 +71,7 @@ describe('FakeClock', () => {
   });
 
   it('calls what a timer sets for the time that is still to pass', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     let ticks = 0;
     const tick = (): void => {
       ticks++;
@@ -84,7 +84,7 @@ describe('FakeClock', () => {
   });
 
   it('tells whether it would keep a process alive', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     expect(clock.keepsAlive).to.equal(false);
     const timer = clock.setTimer(() => {}, 10);
     expect(clock.keepsAlive).to.equal(true);
@@ -97,7 +97,7 @@ describe('FakeClock', () => {
   });
 
   it('refuses to run for ever', () => {
-    const clock = new FakeClock();
+    const clock = new VirtualClock();
     const again = (): void => {
       clock.setTimer(again, 0);
     };
@@ -106,7 +106,7 @@ describe('FakeClock', () => {
   });
 
   it('lets promises and the real loop move on between timers', async () => {
-    const clock = new FakeClock({ turns: 'real' });
+    const clock = new VirtualClock({ turns: 'real' });
     const seen: number[] = [];
     const wait = (ms: number): Promise<void> =>
       new Promise((resolve) => {
