@@ -67,6 +67,18 @@ export type {
   ServerRefusalMessage,
 } from './observe/messages.ts';
 export type { Route } from './observe/routes.ts';
+export type {
+  CallWriter,
+  ClientHello,
+  ClientSink,
+  ClientWire,
+  EncodedCall,
+  Protocol,
+  Refusal,
+  ServerHello,
+  UnknownFate,
+  Verdict,
+} from './protocols/protocol.ts';
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './retry/budget.ts';
 export { type RefuseOptions, refuse } from './server/answers.ts';
 export type { CallContext } from './server/call-context.ts';

@@ -142,7 +142,8 @@ export class HelloLink implements ChannelUser, ClientSink {
   }
 
   onPing(token: number): void {
-    this.#outbox.pushAll(this.#wire.pong(token));
+    const answer = this.#wire.pong?.(token);
+    if (answer !== undefined) this.#outbox.pushAll(answer);
     this.#outbox.flush();
   }
 

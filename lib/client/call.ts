@@ -63,6 +63,7 @@ export class Call implements Due, EncodedCall {
   start: number;
   end: number;
   body: Uint8Array | undefined;
+  tailBytes: number;
 
   /** Attempts so far, and how many of them may have run. */
   attempts = 0;
@@ -141,6 +142,7 @@ export class Call implements Due, EncodedCall {
     this.start = encoded.start;
     this.end = encoded.end;
     this.body = encoded.body;
+    this.tailBytes = encoded.tailBytes;
     this.resolve = resolve;
     this.reject = reject;
   }

@@ -131,7 +131,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     const number = table.nextNumber();
     const writer = this.#writer;
     try {
-      if (!original) writer.write(number, options?.key, input, defaults.maxFrameBytes);
+      if (!original) writer.write(number, verb.name, options?.key, input, defaults.maxFrameBytes);
     } catch (error) {
       reject(notMade(verb, clock, atVerb(error, verb.name)));
       return undefined;

@@ -1,4 +1,4 @@
-import { HoldfastError, type RemoteFailure } from '../errors.ts';
+import type { HoldfastError, RemoteFailure } from '../errors.ts';
 import { closeTimeoutMs } from '../link/limits.ts';
 import { Outbox, writeBytes } from '../link/outbox.ts';
 import { PingWatch } from '../link/ping-watch.ts';
@@ -15,6 +15,7 @@ import type {
 import type { RetryBudget } from '../retry/budget.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import { bothCauses } from './both-causes.ts';
+import { linkFaults } from './link-faults.ts';
 import type { LinkContext, LinkedCall } from './link-owner.ts';
 import { ServerTable } from './tables.ts';
 import { Watermark } from './watermark.ts';
@@ -128,9 +129,7 @@ export class ClientLink implements ChannelUser, ClientSink {
 
   /** Asks what became of calls that were sent on links which are gone. */
   ask(numbers: readonly number[]): void {
-    if (this.#isGone) return;
-    this.outbox.pushAll(this.#wire.ask(numbers));
-    this.outbox.flush();
+    if (!this.#isGone) this.#tell(this.#wire.ask?.(numbers));
   }
 
   /** Calls go to another link now; this one ends with the last that is in flight. */
@@ -167,17 +166,24 @@ export class ClientLink implements ChannelUser, ClientSink {
     if (!this.#alarm.isSet) this.#alarm.set(clock.now() + heartbeatMs);
   }
 
-  /** Nobody waits for this call any more; the server is told. */
+  /** Nobody waits for this call any more; the server is told, or the link ends. */
   cancel(number: number): void {
     this.settled();
     if (this.#isGone) return;
-    this.outbox.pushAll(this.#wire.cancel(number));
-    this.outbox.flush();
+    const message = this.#wire.cancel(number);
+    if (message === undefined) this.destroy(linkFaults.unwanted(this.label));
+    else this.#tell(message);
   }
 
   /** Nobody waits for these calls, which were sent on links that are gone. */
   abandon(numbers: readonly number[]): void {
-    for (const number of numbers) this.outbox.pushAll(this.#wire.cancel(number));
+    for (const number of numbers) this.#tell(this.#wire.cancel(number));
+  }
+
+  /** Sends a message that is no call, if the protocol has it. */
+  #tell(message: Buffer | undefined): void {
+    if (message === undefined) return;
+    this.outbox.pushAll(message);
     this.outbox.flush();
   }
 
@@ -185,8 +191,11 @@ export class ClientLink implements ChannelUser, ClientSink {
   settled(): void {
     this.inFlight--;
     if (this.inFlight > 0) return;
+    const { owner, protocol } = this.#context;
     if (this.#isLeft) this.close();
-    else if (this.isDraining) this.#context.owner.onDrained(this);
+    else if (this.isDraining) owner.onDrained(this);
+    else if (this.outbox.writing && protocol.maxInFlight === 1)
+      this.destroy(linkFaults.earlyAnswer(this.label));
   }
 
   /** Sends what is in the outbox, then ends; the far side must end soon too. */
@@ -284,18 +293,12 @@ export class ClientLink implements ChannelUser, ClientSink {
 
   onPing(token: number): void {
     if (this.#isGone) return;
-    if (++this.#pongs > maxPongs) {
-      const message = `${this.label} pings faster than it reads the answers`;
-      throw new HoldfastError('ERR_HOLDFAST_PROTOCOL', message);
-    }
-    this.outbox.pushAll(this.#wire.pong(token));
-    this.outbox.flush();
+    if (++this.#pongs > maxPongs) throw linkFaults.pingsTooFast(this.label);
+    this.#tell(this.#wire.pong?.(token));
   }
 
   onPong(token: number): void {
-    if (token === 0 || token !== this.#pings.token) {
-      throw new HoldfastError('ERR_HOLDFAST_PROTOCOL', `PONG ${token} answers no ping`);
-    }
+    if (token === 0 || token !== this.#pings.token) throw linkFaults.strayPong(token);
     this.#pings.end();
     if (!this.#isVerifying) return;
     this.#isVerifying = false;
@@ -327,12 +330,10 @@ export class ClientLink implements ChannelUser, ClientSink {
 
   /** The last thing before the write, in the same turn. */
   #send(now: number): void {
-    const { owner, options, idleLife } = this.#context;
+    const { owner, options, idleLife, protocol } = this.#context;
     if (this.#channel.dead) return;
     if (this.inFlight === 0 && !this.#wire.atBoundary) {
-      // Whatever it is the beginning of, the replies to come would be read as its rest.
-      const message = `${this.label} has begun a message that no call waits for`;
-      this.destroy(new HoldfastError('ERR_HOLDFAST_PROTOCOL', message));
+      this.destroy(linkFaults.strayBeginning(this.label));
       return;
     }
     const silentMs = now - this.heardAt;
@@ -340,7 +341,8 @@ export class ClientLink implements ChannelUser, ClientSink {
     if (this.inFlight === 0) this.#silenceMs = silentMs;
     // Behind the answer to a ping, and nothing else since, there is nothing to verify.
     const isVerified = this.#probedAt === this.heardAt;
-    if (silentMs > verifyAfterMs && !isVerified && owner.hasUnsafeWaiting()) {
+    const isMute = protocol.answersPings === 'when-idle';
+    if (silentMs > verifyAfterMs && !isVerified && (isMute || owner.hasUnsafeWaiting())) {
       this.#isVerifying = true;
       this.#ping(now);
       return;
@@ -351,25 +353,27 @@ export class ClientLink implements ChannelUser, ClientSink {
       const call = owner.nextCall(this);
       if (call === undefined) break;
       call.sentAt = now;
+      this.#wire.sending?.(call.number);
       call.sentFrom = outbox.end;
       outbox.push(call.buffer, call.start, call.end);
       if (call.body !== undefined) outbox.pushAll(call.body);
-      call.sentTo = outbox.end;
+      call.sentTo = outbox.end - call.tailBytes;
       call.place = ++this.#calls;
       this.inFlight++;
     }
-    if (this.inFlight > 0 && !this.#alarm.isSet) this.#alarm.set(now + options.heartbeatMs);
+    const isWatched = this.inFlight > 0 && !isMute;
+    if (isWatched && !this.#alarm.isSet) this.#alarm.set(now + options.heartbeatMs);
     outbox.flush();
   }
 
   #acknowledge(number: number | undefined): void {
-    if (number !== undefined) this.outbox.pushAll(this.#wire.acknowledge(number));
+    const message = number === undefined ? undefined : this.#wire.acknowledge?.(number);
+    if (message !== undefined) this.outbox.pushAll(message);
   }
 
   #ping(now: number): void {
     if (this.#pings.token === 0) {
-      this.outbox.pushAll(this.#wire.ping(this.#pings.begin()));
-      this.outbox.flush();
+      this.#tell(this.#wire.ping(this.#pings.begin()));
     }
     this.#alarm.set(now + this.#context.options.heartbeatTimeoutMs);
   }
@@ -396,8 +400,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       this.#alarm.set(now + heartbeatTimeoutMs);
     } else {
       this.#context.idleLife.died(this.#silenceMs);
-      const message = `Nothing was heard from ${this.label} for ${Math.round(silentMs)} ms, not even an answer to a ping`;
-      this.destroy(new HoldfastError('ERR_HOLDFAST_LOST', message));
+      this.destroy(linkFaults.silence(this.label, silentMs));
     }
   }
 }

@@ -9,7 +9,6 @@ import { CallWatch } from '../observe/call-watch.ts';
 import { areClientCallsHeard, channels } from '../observe/channels.ts';
 import type { Route, Routes } from '../observe/routes.ts';
 import { sessionBytes } from '../protocols/holdfast/hello.ts';
-import { holdfastProtocol } from '../protocols/holdfast/index.ts';
 import { IdleLife } from '../retry/idle-life.ts';
 import { optionError, show } from '../util/check.ts';
 import { emitSafely, tellSafely } from '../util/emit.ts';
@@ -30,7 +29,7 @@ import {
 import { checkNames } from './reconcile.ts';
 import { checkedInput } from './schemas.ts';
 import { type ServerTable, Tables } from './tables.ts';
-import { VerbUse } from './verb-use.ts';
+import { checkOnce, VerbUse } from './verb-use.ts';
 import { optionsWithin, tooLateWithin } from './within.ts';
 
 /** What a verb is called with: nothing, its input, and how this call differs. */
@@ -85,7 +84,7 @@ export class Client<V extends Verbs = Verbs> {
   readonly #hedging: Hedging;
   readonly #hedge: HedgeOptions | undefined;
   readonly #uses = new Map<string, VerbUse>();
-  readonly #tables = new Tables();
+  readonly #tables: Tables;
   readonly #routes: Routes;
   readonly #timeoutMs: number;
   #isClosing = false;
@@ -98,7 +97,10 @@ export class Client<V extends Verbs = Verbs> {
   ) {
     const options = resolveClientOptions(given as ClientOptions | undefined);
     const registry = verbs === undefined ? undefined : defineVerbs(verbs);
-    if (registry !== undefined) checkNames(options.reconcile, registry);
+    if (registry !== undefined) {
+      checkNames(options.reconcile, registry);
+      checkOnce(registry, options.protocol);
+    }
     const media = (Array.isArray(target) ? target : [target]).map(toMedium);
     if (media.length === 0)
       throw optionError('connect needs at least one URL or medium, got an empty list');
@@ -107,8 +109,9 @@ export class Client<V extends Verbs = Verbs> {
       onClosed = (reason) => void this.#hedging.close().then(() => resolve(reason));
     });
     this.#timeoutMs = options.timeoutMs;
+    this.#tables = new Tables(options.protocol.hasSessions);
     const shared = {
-      protocol: holdfastProtocol,
+      protocol: options.protocol,
       session: randomBytes(sessionBytes),
       idleLife: new IdleLife(),
       tables: this.#tables,

@@ -1,6 +1,8 @@
 import type { AttemptRecord } from '../errors.ts';
 import type { Layer } from '../layers/layer.ts';
 import { frameBytes } from '../link/limits.ts';
+import { holdfastProtocol } from '../protocols/holdfast/index.ts';
+import type { Protocol } from '../protocols/protocol.ts';
 import type { BackoffBounds } from '../retry/backoff.ts';
 import { budgetDefaults } from '../retry/budget.ts';
 import {
@@ -72,6 +74,8 @@ export interface ClientOptions<V extends Verbs = Verbs> {
   readonly reconnectBaseMs?: number;
   /** Highest bound of the delay between dials. */
   readonly reconnectCapMs?: number;
+  /** How messages become bytes: what the server speaks. Default: `holdfast/1`. */
+  readonly protocol?: Protocol;
   /** Dial at once and again after every loss, also with no call waiting. */
   readonly eager?: boolean;
   /**
@@ -114,6 +118,7 @@ export const clientDefaults: ResolvedClientOptions = Object.freeze({
   dialTimeoutMs: 10_000,
   reconnectBaseMs: 100,
   reconnectCapMs: 10_000,
+  protocol: holdfastProtocol,
   eager: false,
   credentials: undefined,
   maxFrameBytes: 16 * 1024 * 1024,
@@ -122,6 +127,13 @@ export const clientDefaults: ResolvedClientOptions = Object.freeze({
   clock: systemClock,
   random: Math.random,
 });
+
+const protocolLike: Check = (name, value) => {
+  ofType('object')(name, value);
+  const { callWriter, clientWire } = value as Protocol;
+  ofType('function')(`${name}.callWriter`, callWriter);
+  ofType('function')(`${name}.clientWire`, clientWire);
+};
 
 const checks: Checks<ClientOptions> = {
   timeoutMs: milliseconds(1),
@@ -142,6 +154,7 @@ const checks: Checks<ClientOptions> = {
   dialTimeoutMs: milliseconds(1),
   reconnectBaseMs: milliseconds(1),
   reconnectCapMs: milliseconds(1),
+  protocol: protocolLike,
   eager: ofType('boolean'),
   credentials: anything,
   maxFrameBytes: frameBytes,

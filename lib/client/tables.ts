@@ -8,18 +8,30 @@ export class ServerTable {
   readonly rows: readonly VerbRow[];
   /** As the server names it; undefined when it does not. */
   readonly givenHash: string | undefined;
+  /** The server records calls, and tells on a later link what became of them. */
+  readonly keepsRecords: boolean;
+  /** It has the verbs that are known, and the server may have others. */
+  readonly #isOpen: boolean;
   readonly #byName = new Map<string, { readonly index: number; readonly row: VerbRow }>();
 
-  constructor(rows: readonly VerbRow[], givenHash?: string) {
+  constructor(rows: readonly VerbRow[], givenHash?: string, keepsRecords = true, isOpen = false) {
     this.rows = rows;
     this.givenHash = givenHash;
+    this.keepsRecords = keepsRecords;
+    this.#isOpen = isOpen;
     rows.forEach((row, index) => {
       this.#byName.set(row.name, { index, row });
     });
   }
 
-  find(name: string): { readonly index: number; readonly row: VerbRow } | undefined {
-    return this.#byName.get(name);
+  /** @param mine what holds of a verb that is not in a table which may lack some */
+  find(
+    name: string,
+    mine?: VerbRow,
+  ): { readonly index: number; readonly row: VerbRow } | undefined {
+    const found = this.#byName.get(name);
+    if (found !== undefined || !this.#isOpen) return found;
+    return { index: this.rows.length, row: mine ?? { name, safety: 'mutate', settings: {} } };
   }
 
   names(): Iterable<string> {
@@ -42,6 +54,12 @@ const maxKnown = 4;
 export class Tables {
   #known: readonly ServerTable[] = [];
   #latest: ServerTable | undefined;
+  readonly #areKept: boolean;
+
+  /** @param areKept the servers keep records of calls */
+  constructor(areKept: boolean) {
+    this.#areKept = areKept;
+  }
 
   /** The table of the server that said hello last. */
   get latest(): ServerTable | undefined {
@@ -58,13 +76,16 @@ export class Tables {
    *
    * @throws HoldfastError `ERR_HOLDFAST_PROTOCOL` when it was left out and is not known
    */
-  take({ verbs, table: hash }: ServerHello): ServerTable {
+  take({ verbs, table: hash, mayHaveMore }: ServerHello): ServerTable {
     const known = this.#known.find(({ givenHash }) => givenHash === hash);
     if (known === undefined && verbs === undefined) {
       const message = `Peer's hello is wrong: the table ${hash} was not offered to it`;
       throw new HoldfastError('ERR_HOLDFAST_PROTOCOL', message);
     }
-    const table = verbs === undefined ? (known as ServerTable) : new ServerTable(verbs, hash);
+    const table =
+      verbs === undefined
+        ? (known as ServerTable)
+        : new ServerTable(verbs, hash, this.#areKept, mayHaveMore);
     this.#latest = table;
     if (hash !== undefined) {
       const others = this.#known.filter((other) => other.givenHash !== hash);

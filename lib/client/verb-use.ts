@@ -1,9 +1,20 @@
 import type { Figures } from '../observe/figures.ts';
-import type { Accept } from '../verbs/define.ts';
+import type { Protocol } from '../protocols/protocol.ts';
+import { type Accept, registryError, type Verbs } from '../verbs/define.ts';
 import type { HedgeOptions } from '../verbs/hedge.ts';
 import type { StandardSchema } from '../verbs/schema.ts';
 import { stricterRow, type VerbRow } from '../verbs/table.ts';
 import type { ServerTable } from './tables.ts';
+
+/** A `once` verb needs a server that records its calls. Throws `ERR_HOLDFAST_REGISTRY`. */
+export function checkOnce(verbs: Verbs, { name: protocol, hasSessions }: Protocol): void {
+  for (const [name, { safety }] of Object.entries(verbs)) {
+    if (safety !== 'once' || hasSessions) continue;
+    throw registryError(
+      `Verb "${name}" cannot be "once": by ${protocol} servers keep no records of calls`,
+    );
+  }
+}
 
 /** How a client uses one verb: its own row, the server's, and the stricter of the two. */
 export class VerbUse {
@@ -64,10 +75,10 @@ export class VerbUse {
   follow(table: ServerTable): void {
     if (table === this.#table) return;
     this.#table = table;
-    const found = table.find(this.name);
+    const found = table.find(this.name, this.#mine);
     this.index = found?.index ?? -1;
     if (found === undefined) return;
-    this.isRecorded = found.row.safety !== 'read';
+    this.isRecorded = table.keepsRecords && found.row.safety !== 'read';
     this.row = this.#mine === undefined ? found.row : stricterRow(this.#mine, found.row);
   }
 }

@@ -10,6 +10,18 @@ export interface Protocol {
   readonly name: string;
   /** How many calls may be in flight on one link, whatever the server allows. */
   readonly maxInFlight: number;
+  /**
+   * Servers keep sessions: they record calls, and tell on a new link what became of those of an
+   * earlier one. Without, what left this process and the verb's class decide about a lost call, and
+   * there are no `once` verbs.
+   */
+  readonly hasSessions: boolean;
+  /**
+   * When a server answers a ping. One that does so only when it has no call to do is pinged before
+   * every call behind a long silence: while a call waits nothing but its deadline and the medium
+   * show that the path is dead.
+   */
+  readonly answersPings: 'always' | 'when-idle';
   callWriter(): CallWriter;
   clientWire(sink: ClientSink, hello: ClientHello): ClientWire;
 }
@@ -21,6 +33,8 @@ export interface EncodedCall {
   end: number;
   /** Follows `[start, end)`, uncopied. */
   body: Uint8Array | undefined;
+  /** A server may run the call although so many of its last bytes have not come. */
+  tailBytes: number;
 }
 
 /** Encodes calls; the result stands in its fields until the next call of {@link write}. */
@@ -28,7 +42,13 @@ export interface CallWriter extends EncodedCall {
   /**
    * @throws HoldfastError `ERR_HOLDFAST_ENCODE`, `ERR_HOLDFAST_FRAME_TOO_LARGE`
    */
-  write(number: number, key: string | undefined, input: unknown, maxFrameBytes: number): void;
+  write(
+    number: number,
+    verb: string,
+    key: string | undefined,
+    input: unknown,
+    maxFrameBytes: number,
+  ): void;
   /**
    * Fills in what differs from attempt to attempt: the last thing before the bytes are sent.
    *
@@ -80,6 +100,8 @@ export interface ServerHello {
   readonly table?: string;
   /** The server's verbs; calls refer to them by their place. Undefined when the client has them. */
   readonly verbs?: readonly VerbRow[] | undefined;
+  /** The server may have other verbs too: a call of one is sent, as the client's registry has it. */
+  readonly mayHaveMore?: boolean;
   /** Names the set of records of `once` calls; servers that share them have the same. */
   readonly completions?: string;
   /** Earlier server processes for which this one's verdicts speak too. */
@@ -106,7 +128,10 @@ export interface UnknownFate {
   readonly message: string;
 }
 
-/** The client's half of the protocol on one link. */
+/**
+ * The client's half of the protocol on one link. What it returns is sent at once. `acknowledge` and
+ * `ask` are there where the protocol has sessions, `pong` where servers ping.
+ */
 export interface ClientWire {
   /** What is sent first, before anything is known of the server. */
   readonly greeting: Buffer;
@@ -118,15 +143,20 @@ export interface ClientWire {
   readInto(): Buffer | undefined;
   /** Takes nothing more. */
   stop(): void;
+  /** The call goes out next. For protocols whose answers do not say which call they are for. */
+  sending?(number: number): void;
   ping(token: number): Buffer;
   /** The answer to the server's ping. */
-  pong(token: number): Buffer;
-  /** Nobody waits for the call any more. */
-  cancel(number: number): Buffer;
+  pong?(token: number): Buffer;
+  /**
+   * Nobody waits for the call any more. Undefined where a server cannot be told that: the link ends
+   * then, for its answer would be in the way of the next.
+   */
+  cancel(number: number): Buffer | undefined;
   /** All calls below `number` are settled: their answers need not be kept. */
-  acknowledge(number: number): Buffer;
+  acknowledge?(number: number): Buffer;
   /** Asks what became of calls that were sent on links which are gone. */
-  ask(numbers: readonly number[]): Buffer;
+  ask?(numbers: readonly number[]): Buffer;
 }
 
 /** Who takes what a server says. */

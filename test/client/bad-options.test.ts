@@ -79,6 +79,8 @@ describe('The options of a client', () => {
     [{ retrybudget: {} }, 'Unknown client option "retrybudget"; did you mean "retryBudget"?'],
     [{ maxRetryAfter: 5 }, '"maxRetryAfter"; did you mean "maxRetryAfterMs"?'],
     [{ pacing: 1 }, 'Option "pacing" must be a boolean, got 1'],
+    [{ protocol: 'bzr' }, 'Option "protocol" must be an object, got "bzr"'],
+    [{ protocol: { callWriter: () => 1 } }, '"protocol.clientWire" must be a function, got undef'],
     [{ eager: 1 }, 'Option "eager" must be a boolean, got 1'],
     [{ random: 0.5 }, 'Option "random" must be a function, got 0.5'],
     [{ clock: Date }, 'Option "clock" must be an object, got a function'],

@@ -8,6 +8,7 @@ import {
   decideExecuted,
 } from '../../lib/client/replay.ts';
 import { clientDefaults, errorCodes, safeties, serverDefaults } from '../../lib/index.ts';
+import { holdfastProtocol } from '../../lib/protocols/holdfast/index.ts';
 import { section, tableIn } from './readme.ts';
 
 /** A default as README writes it. */
@@ -16,6 +17,7 @@ function written(name: string, value: unknown): string {
   if (name === 'maxQueue') return 'half of `maxConcurrency`';
   if (value === undefined) return 'none';
   if (value === Math.random) return '`Math.random`';
+  if (value === holdfastProtocol) return `\`${value.name}\``;
   if (typeof value === 'object') return `\`${inspect(value)}\``;
   if (typeof value !== 'number') return `\`${JSON.stringify(value)}\``;
   if (name.endsWith('Bytes')) return `${value / 2 ** 20} MiB`;

@@ -15,7 +15,17 @@ const maxKeyBytes = 255;
 
 /** Writes CALL frames. */
 export class HoldfastCallWriter extends FrameWriter implements CallWriter {
-  write(number: number, key: string | undefined, input: unknown, maxFrameBytes: number): void {
+  /** A server acts on whole frames only. */
+  readonly tailBytes = 0;
+
+  /** The verb goes by its place in the server's table, which {@link stamp} fills in. */
+  write(
+    number: number,
+    _verb: string,
+    key: string | undefined,
+    input: unknown,
+    maxFrameBytes: number,
+  ): void {
     const keyBytes = key === undefined ? 0 : keyLength(key);
     const form = this.encode(callHeaderBytes + keyBytes, input, maxFrameBytes);
     const { buffer, start } = this;

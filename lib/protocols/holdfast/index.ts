@@ -8,6 +8,8 @@ export const holdfastProtocol: Protocol = {
   name: 'holdfast/1',
   // As many as one hello can ask for when the link is lost.
   maxInFlight: maxResumed,
+  hasSessions: true,
+  answersPings: 'always',
   callWriter: () => new HoldfastCallWriter(),
   clientWire: (sink, hello) => new HoldfastClientWire(sink, hello),
 };

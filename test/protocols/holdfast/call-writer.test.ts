@@ -32,7 +32,7 @@ describe('HoldfastCallWriter', () => {
       for (const value of values) {
         number++;
         const key = 'k'.repeat(length);
-        writer.write(number, key, value, maxFrameBytes);
+        writer.write(number, 'verb', key, value, maxFrameBytes);
         writer.stamp(writer, 3, 1, 100);
         frames.push(bytesOf(writer));
         expected.push({ number, verbIndex: 3, attempt: 1, remainingMs: 100, key, value });
@@ -44,11 +44,11 @@ describe('HoldfastCallWriter', () => {
   it('counts the length of a key in bytes of UTF-8', () => {
     const writer = new HoldfastCallWriter();
     const longest = '🦊'.repeat(63);
-    writer.write(1, longest, 'v', maxFrameBytes);
+    writer.write(1, 'verb', longest, 'v', maxFrameBytes);
     writer.stamp(writer, 0, 1, 1);
     expect(arrive([bytesOf(writer)])[0]?.key).to.equal(longest);
     for (const key of ['', '🦊'.repeat(64), 'k'.repeat(256)]) {
-      expect(() => writer.write(2, key, 'v', maxFrameBytes))
+      expect(() => writer.write(2, 'verb', key, 'v', maxFrameBytes))
         .to.throw(HoldfastError, 'key')
         .with.property('code', 'ERR_HOLDFAST_OPTION');
     }
@@ -57,7 +57,7 @@ describe('HoldfastCallWriter', () => {
   it('takes no key that UTF-8 cannot tell from another', () => {
     const writer = new HoldfastCallWriter();
     for (const key of ['\ud800', 'a\udc00b', '\udc00\ud800']) {
-      expect(() => writer.write(1, key, 'v', maxFrameBytes))
+      expect(() => writer.write(1, 'verb', key, 'v', maxFrameBytes))
         .to.throw(HoldfastError, 'surrogate')
         .with.property('code', 'ERR_HOLDFAST_OPTION');
     }
@@ -68,7 +68,7 @@ describe('HoldfastCallWriter', () => {
     const writer = new HoldfastCallWriter();
     const numbers = [1, 255, 256, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 47, 2 ** 48 - 1];
     const frames = numbers.map((number) => {
-      writer.write(number, undefined, null, maxFrameBytes);
+      writer.write(number, 'verb', undefined, null, maxFrameBytes);
       writer.stamp(writer, 0, 1, 1);
       return bytesOf(writer);
     });
@@ -89,7 +89,7 @@ describe('HoldfastCallWriter', () => {
       [Number.POSITIVE_INFINITY, 0xffff_ffff],
     ];
     for (const [given, written] of cases) {
-      writer.write(1, undefined, null, maxFrameBytes);
+      writer.write(1, 'verb', undefined, null, maxFrameBytes);
       writer.stamp(writer, 0, 1, given);
       expect(arrive([bytesOf(writer)])[0]?.remainingMs, `${given} ms`).to.equal(written);
     }
@@ -97,7 +97,7 @@ describe('HoldfastCallWriter', () => {
 
   it('bounds the attempt, and stamps an attempt over the one before', () => {
     const writer = new HoldfastCallWriter();
-    writer.write(1, 'key', { v: 1 }, maxFrameBytes);
+    writer.write(1, 'verb', 'key', { v: 1 }, maxFrameBytes);
     const frames: Buffer[] = [];
     for (const attempt of [1, 2, 254, 255, 256, 1_000]) {
       writer.stamp(writer, attempt, attempt, attempt * 10);

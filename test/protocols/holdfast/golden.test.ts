@@ -45,7 +45,7 @@ function call(fields: CallFields): Golden {
     name: `CALL ${number === 2 ** 48 - 1 ? '2^48 − 1' : number} `,
     encode: () => {
       const writer = new HoldfastCallWriter();
-      writer.write(number, key, value, maxFrameBytes);
+      writer.write(number, 'verb', key, value, maxFrameBytes);
       writer.stamp(writer, verbIndex, attempt, remainingMs, isReplay);
       return Buffer.from(writer.buffer.subarray(writer.start, writer.end));
     },
