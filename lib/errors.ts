@@ -12,7 +12,7 @@ export const errorCodes = {
   ERR_HOLDFAST_OPTION: 'an option is unknown, of the wrong type or out of range',
   ERR_HOLDFAST_URL: 'a URL cannot be used as an address',
   ERR_HOLDFAST_REGISTRY: 'a verb definition or a handler table is wrong',
-  ERR_HOLDFAST_UNKNOWN_VERB: 'this side or the server does not have the verb',
+  ERR_HOLDFAST_UNKNOWN_VERB: 'this side or the server does not have the verb, or not of this kind',
   ERR_HOLDFAST_INPUT: "the call's input does not satisfy the verb's input schema",
   ERR_HOLDFAST_OUTPUT: "the reply does not satisfy the verb's output schema, or `accept`",
   ERR_HOLDFAST_ENCODE: 'a value cannot be encoded (function, symbol, cycle, too deep)',

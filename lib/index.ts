@@ -82,7 +82,7 @@ export type {
 export { type RetryBudget, type RetryBudgetOptions, retryBudget } from './retry/budget.ts';
 export { type RefuseOptions, refuse } from './server/answers.ts';
 export type { CallContext } from './server/call-context.ts';
-export type { Handlers } from './server/handlers.ts';
+export type { GivenItems, HandlerOf, Handlers, StreamContext } from './server/handlers.ts';
 export { type ServerOptions, serverDefaults } from './server/options.ts';
 export type { Authenticate, Principal } from './server/principal.ts';
 export { serve } from './server/serve.ts';
@@ -93,25 +93,51 @@ export { type TransactionContext, transactional } from './server/transactional.t
 export { transient } from './server/transient.ts';
 export type { Clock, Timer } from './util/clock.ts';
 export {
-  type Accept,
   defineVerbs,
-  type HandlerInputOf,
-  type HandlerOutputOf,
-  type InputOf,
   idempotent,
   mutate,
-  type OutputOf,
   once,
   read,
   semi,
+  type UnarySettings,
   type UseOptions,
-  type Verb,
   type VerbMaker,
+  type VerbMakers,
   type VerbOptions,
-  type VerbSettings,
-  type Verbs,
 } from './verbs/define.ts';
 export type { HedgeOptions } from './verbs/hedge.ts';
+export { type PublishedKind, type VerbKind, verbKinds } from './verbs/kinds.ts';
 export { type ReplaySetting, replaySettings, type Safety, safeties } from './verbs/safety.ts';
 export type { StandardSchema } from './verbs/schema.ts';
+export type { VerbSettings } from './verbs/settings.ts';
+export type {
+  ClientStreamMaker,
+  DuplexMaker,
+  ResumeOptions,
+  ServerStreamMaker,
+  StreamMakers,
+  StreamSchemas,
+  StreamSettings,
+} from './verbs/streams.ts';
 export type { PublishedTable, VerbRow } from './verbs/table.ts';
+export type {
+  HandlerInputOf,
+  HandlerItemOf,
+  HandlerOutputOf,
+  HandlerSentOf,
+  InputOf,
+  ItemOf,
+  OutputOf,
+  SentOf,
+} from './verbs/types.ts';
+export type {
+  Accept,
+  AnyVerb,
+  ClientStreamVerb,
+  DuplexVerb,
+  ResumeFrom,
+  ServerStreamVerb,
+  Verb,
+  VerbFacts,
+  Verbs,
+} from './verbs/verb.ts';

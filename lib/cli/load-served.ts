@@ -6,7 +6,8 @@ import type { Handlers } from '../server/handlers.ts';
 import type { ServerOptions } from '../server/options.ts';
 import { optionError } from '../util/check.ts';
 import { suggestion } from '../util/nearest.ts';
-import { registryError, type Verbs } from '../verbs/define.ts';
+import { registryError } from '../verbs/registry-error.ts';
+import type { Verbs } from '../verbs/verb.ts';
 
 /** What a module gives to serve. */
 export interface Served {

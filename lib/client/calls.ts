@@ -362,7 +362,7 @@ export class Calls implements Deadlines, AttemptsOwner {
       // The loop was blocked and the wheel has not turned yet: what is too late is not sent.
       this.onDeadline(call);
     } else if (verb.index < 0) {
-      this.#endBefore(call, 'ERR_HOLDFAST_UNKNOWN_VERB', noSuchVerb(verb.name, link));
+      this.#endBefore(call, 'ERR_HOLDFAST_UNKNOWN_VERB', noSuchVerb(verb, link));
     } else if (byteLength > link.maxFrameBytes) {
       this.#endBefore(call, 'ERR_HOLDFAST_FRAME_TOO_LARGE', tooLarge(byteLength, link));
     } else {

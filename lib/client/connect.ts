@@ -1,5 +1,5 @@
 import type { Medium } from '../media/medium.ts';
-import type { Verbs } from '../verbs/define.ts';
+import type { Verbs } from '../verbs/verb.ts';
 import { Client } from './client.ts';
 import type { ClientOptions } from './options.ts';
 

@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts';
 import { isThenable } from '../util/is-thenable.ts';
-import type { Accept } from '../verbs/define.ts';
 import { describeIssues, type StandardResult, type StandardSchema } from '../verbs/schema.ts';
+import type { Accept } from '../verbs/verb.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /** What is found of a reply: it is good, and this is the output, or why it is not. */

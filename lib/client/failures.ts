@@ -120,9 +120,11 @@ export function inWords(cause: Error | undefined): string {
   return cause === undefined ? 'the connection ended' : messageOf(cause);
 }
 
-/** A server cannot take a call, for it does not have its verb. */
-export function noSuchVerb(verb: string, { table }: ClientLink): string {
-  return `the server has no such verb${suggestion(verb, table.names())}`;
+/** A server cannot take a call, for it does not have its verb, or not of this kind. */
+export function noSuchVerb({ name, row, otherKind }: VerbUse, { table }: ClientLink): string {
+  if (otherKind === undefined)
+    return `the server has no such verb${suggestion(name, table.names())}`;
+  return `here the verb is of the kind "${row.kind}", and at the server "${otherKind}"`;
 }
 
 /** A server cannot take a call, for it is too large. */

@@ -17,9 +17,9 @@ import {
   wholeNumber,
 } from '../util/check.ts';
 import { type Clock, systemClock } from '../util/clock.ts';
-import type { Verbs } from '../verbs/define.ts';
 import { type HedgeOptions, hedgeOptions } from '../verbs/hedge.ts';
 import { type ReplaySetting, replaySettings } from '../verbs/safety.ts';
+import type { Verbs } from '../verbs/verb.ts';
 import { budgetSetting, type RetryBudgetSetting } from './budgets.ts';
 import { type Reconcilers, reconcilers } from './reconcile.ts';
 import type { RetryIf } from './retry-if.ts';

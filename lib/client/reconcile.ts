@@ -1,7 +1,8 @@
 import type { AttemptRecord } from '../errors.ts';
 import { type Check, ofType, optionError, show } from '../util/check.ts';
 import { suggestion } from '../util/nearest.ts';
-import type { AnyVerb, HandlerOutputOf, InputOf, Verbs } from '../verbs/define.ts';
+import type { HandlerOutputOf, InputOf } from '../verbs/types.ts';
+import type { AnyVerb, Verbs } from '../verbs/verb.ts';
 
 /**
  * What the application has found out about a call that may have run.

@@ -31,7 +31,10 @@ export class ServerTable {
   ): { readonly index: number; readonly row: VerbRow } | undefined {
     const found = this.#byName.get(name);
     if (found !== undefined || !this.#isOpen) return found;
-    return { index: this.rows.length, row: mine ?? { name, safety: 'mutate', settings: {} } };
+    return {
+      index: this.rows.length,
+      row: mine ?? { name, safety: 'mutate', kind: 'unary', settings: {} },
+    };
   }
 
   names(): Iterable<string> {

@@ -1,9 +1,11 @@
 import type { Figures } from '../observe/figures.ts';
 import type { Protocol } from '../protocols/protocol.ts';
-import { type Accept, registryError, type Verbs } from '../verbs/define.ts';
 import type { HedgeOptions } from '../verbs/hedge.ts';
+import type { PublishedKind } from '../verbs/kinds.ts';
+import { registryError } from '../verbs/registry-error.ts';
 import type { StandardSchema } from '../verbs/schema.ts';
 import { stricterRow, type VerbRow } from '../verbs/table.ts';
+import type { Accept, Verbs } from '../verbs/verb.ts';
 import type { ServerTable } from './tables.ts';
 
 /** A `once` verb needs a server that records its calls. Throws `ERR_HOLDFAST_REGISTRY`. */
@@ -29,8 +31,10 @@ export class VerbUse {
   figures: Figures | undefined;
   /** What holds: of the own row and the server's, where both are known, the stricter. */
   row: VerbRow;
-  /** The verb's place in the table that was looked at last; -1 when it is not there. */
+  /** The verb's place in the table that was looked at last; -1 when it is not there as it is used. */
   index = -1;
+  /** How the server has it, if not as it is used. */
+  otherKind: PublishedKind | undefined;
   /** The server records answers of what it does not hold for `read`. */
   isRecorded = false;
   readonly #mine: VerbRow | undefined;
@@ -49,7 +53,7 @@ export class VerbUse {
   ) {
     this.name = name;
     this.#mine = mine;
-    this.row = mine ?? { name, safety: 'mutate', settings: {} };
+    this.row = mine ?? { name, safety: 'mutate', kind: 'unary', settings: {} };
     this.input = checks?.input;
     this.output = checks?.output;
     this.accept = checks?.accept;
@@ -77,7 +81,13 @@ export class VerbUse {
     this.#table = table;
     const found = table.find(this.name, this.#mine);
     this.index = found?.index ?? -1;
+    this.otherKind = undefined;
     if (found === undefined) return;
+    if (found.row.kind !== this.row.kind) {
+      this.otherKind = found.row.kind;
+      this.index = -1;
+      return;
+    }
     this.isRecorded = table.keepsRecords && found.row.safety !== 'read';
     this.row = this.#mine === undefined ? found.row : stricterRow(this.#mine, found.row);
   }

@@ -1,7 +1,8 @@
 import type { PassedRecord } from '../completions/memory.ts';
 import type { BeginRequest, Begun, Completion } from '../completions/store.ts';
 import type { Answer, Estate, Farewell } from '../server/predecessor.ts';
-import { defineVerbs, mutate, read, type Verb } from '../verbs/define.ts';
+import { defineVerbs, mutate, read } from '../verbs/define.ts';
+import type { Verb } from '../verbs/verb.ts';
 
 /** Which call of which session. */
 export interface CallPlace {

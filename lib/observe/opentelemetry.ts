@@ -10,7 +10,7 @@ import {
 import type { Client } from '../client/client.ts';
 import type { Server } from '../server/server.ts';
 import { type Checks, resolveOptions, withMethods } from '../util/check.ts';
-import type { Verbs } from '../verbs/define.ts';
+import type { Verbs } from '../verbs/verb.ts';
 import {
   type ClientAttemptMessage,
   type ClientCallMessage,

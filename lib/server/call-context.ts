@@ -1,6 +1,6 @@
 import type { CallsWithin, Client } from '../client/client.ts';
 import type { Peer } from '../media/medium.ts';
-import type { Verbs } from '../verbs/define.ts';
+import type { Verbs } from '../verbs/verb.ts';
 import type { Principal } from './principal.ts';
 
 /** What a handler is told of the call that it serves. */

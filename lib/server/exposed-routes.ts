@@ -1,5 +1,6 @@
 import type { Route } from '../observe/routes.ts';
-import { read, registryError } from '../verbs/define.ts';
+import { read } from '../verbs/define.ts';
+import { registryError } from '../verbs/registry-error.ts';
 import type { ServedVerb } from './handlers.ts';
 
 /** The verb by which a server tells its figures, where it does. */

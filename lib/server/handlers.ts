@@ -1,26 +1,55 @@
 import type { TransactionalStore } from '../completions/store.ts';
 import { show } from '../util/check.ts';
 import { suggestion } from '../util/nearest.ts';
-import {
-  type AnyVerb,
-  defineVerbs,
-  type HandlerInputOf,
-  type HandlerOutputOf,
-  registryError,
-  type Verbs,
-} from '../verbs/define.ts';
+import { defineVerbs } from '../verbs/define.ts';
+import { registryError } from '../verbs/registry-error.ts';
+import type {
+  HandlerInputOf,
+  HandlerItemOf,
+  HandlerOutputOf,
+  HandlerSentOf,
+} from '../verbs/types.ts';
+import type { AnyVerb, Verbs } from '../verbs/verb.ts';
 import type { CallContext } from './call-context.ts';
 import { transactionalStoreOf } from './transactional.ts';
+
+/** What a handler is told of a call with items that the client sends. */
+export interface StreamContext<Sent> extends CallContext {
+  /**
+   * The items, in order, each once, whatever becomes of connections; to be gone through once. The
+   * iteration ends when the client's source has ended, and throws when the client gives up or its
+   * source fails: then what has come is not the whole. Ending it early tells the client that no more
+   * is wanted.
+   */
+  readonly items: AsyncIterable<Sent>;
+}
+
+/** Items that a handler gives: a generator, an array, a Node or Web stream, or a promise of one. */
+export type GivenItems<Item> = Iterable<Item> | AsyncIterable<Item>;
+
+/** The function that serves a verb. */
+export type HandlerOf<V> = V extends { readonly kind: 'serverStream' }
+  ? (input: HandlerInputOf<V>, call: CallContext) => Promised<GivenItems<HandlerItemOf<V>>>
+  : V extends { readonly kind: 'clientStream' }
+    ? (
+        input: HandlerInputOf<V>,
+        call: StreamContext<HandlerSentOf<V>>,
+      ) => Promised<HandlerOutputOf<V>>
+    : V extends { readonly kind: 'duplex' }
+      ? (
+          input: HandlerInputOf<V>,
+          call: StreamContext<HandlerSentOf<V>>,
+        ) => Promised<GivenItems<HandlerItemOf<V>>>
+      : (input: HandlerInputOf<V>, call: CallContext) => Promised<HandlerOutputOf<V>>;
+
+type Promised<T> = T | Promise<T>;
 
 /**
  * One function for each verb of a registry. A `Uint8Array` of more than 4 KiB that a handler returns
  * is not copied: it must not be changed afterwards, for it may be sent more than once.
  */
 export type Handlers<V extends Verbs> = {
-  readonly [Name in keyof V]: (
-    input: HandlerInputOf<V[Name]>,
-    call: CallContext,
-  ) => HandlerOutputOf<V[Name]> | Promise<HandlerOutputOf<V[Name]>>;
+  readonly [Name in keyof V]: HandlerOf<V[Name]>;
 };
 
 /** A handler without its types. */
@@ -66,7 +95,11 @@ export function pairHandlers(
         `Handler "${name}" is transactional, but its verb is of the class "${verb.safety}": only "once" is recorded`,
       );
     }
-    const isPlain = verb.safety !== 'once' && verb.input === undefined && verb.output === undefined;
+    const isPlain =
+      verb.kind === 'unary' &&
+      verb.safety !== 'once' &&
+      verb.input === undefined &&
+      verb.output === undefined;
     return { name, verb, handler: handler.bind(handlers) as Handler, isPlain, store };
   });
 }

@@ -1,5 +1,5 @@
 import { toListeners } from '../media/listeners.ts';
-import type { Verbs } from '../verbs/define.ts';
+import type { Verbs } from '../verbs/verb.ts';
 import { withRoutes } from './exposed-routes.ts';
 import { type Handlers, pairHandlers } from './handlers.ts';
 import { resolveServerOptions, type ServerOptions } from './options.ts';

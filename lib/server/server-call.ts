@@ -5,7 +5,7 @@ import type { ServedResult, ServerCallMessage } from '../observe/channels.ts';
 import type { ServedCall, ServerWatch } from '../observe/server-watch.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { Clock } from '../util/clock.ts';
-import type { Verbs } from '../verbs/define.ts';
+import type { Verbs } from '../verbs/verb.ts';
 import type { ServedVerb } from './handlers.ts';
 import { type Principal, principalId } from './principal.ts';
 import type { RunningCall, Session, SessionLink } from './session.ts';

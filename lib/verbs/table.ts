@@ -1,12 +1,16 @@
 import { HoldfastError } from '../errors.ts';
 import { resolveOptions, show } from '../util/check.ts';
-import { registryError, settingChecks, type VerbSettings, type Verbs } from './define.ts';
+import { isVerbKind, type PublishedKind } from './kinds.ts';
+import { registryError } from './registry-error.ts';
 import { isSafety, type Safety, stricter } from './safety.ts';
+import { settingChecks, type VerbSettings } from './settings.ts';
+import type { Verbs } from './verb.ts';
 
 /** What one side says of a verb: a row of the published table. */
 export interface VerbRow {
   readonly name: string;
   readonly safety: Safety;
+  readonly kind: PublishedKind;
   readonly settings: VerbSettings;
 }
 
@@ -23,7 +27,7 @@ export function tableOf(verbs: Verbs): VerbRow[] {
   if (entries.length > maxVerbs) {
     throw registryError(`A registry has at most ${maxVerbs} verbs, got ${entries.length}`);
   }
-  return entries.map(([name, { safety, settings }]) => ({ name, safety, settings }));
+  return entries.map(([name, { safety, kind, settings }]) => ({ name, safety, kind, settings }));
 }
 
 /** A server's verbs as it publishes them, and what tells them from others. */
@@ -34,12 +38,14 @@ export interface PublishedTable {
 }
 
 /** A table as it travels: the settings in one order, so that equal tables are equal bytes. */
-export function encodeTable(rows: readonly VerbRow[]): unknown {
-  return rows.map(({ name, safety, settings }) => {
+export function encodeTable(rows: readonly VerbRow[]): unknown[] {
+  return rows.map(({ name, safety, kind, settings }) => {
     const ordered: Record<string, unknown> = {};
     for (const key of Object.keys(settingChecks) as (keyof VerbSettings)[]) {
       if (settings[key] !== undefined) ordered[key] = settings[key];
     }
+    // Who does not know kinds knows only these.
+    if (kind !== 'unary') ordered['kind'] = kind;
     return [name, safety, ordered];
   });
 }
@@ -63,9 +69,15 @@ export function decodeTable(value: unknown): VerbRow[] {
     return {
       name,
       safety: isSafety(row[1]) ? row[1] : 'mutate',
+      kind: kindIn(row[2]),
       settings: knownSettings(row[2]),
     };
   });
+}
+
+function kindIn(settings: unknown): PublishedKind {
+  const kind = (settings as Record<string, unknown> | null | undefined)?.['kind'] ?? 'unary';
+  return isVerbKind(kind) ? kind : 'other';
 }
 
 function knownSettings(value: unknown): VerbSettings {
@@ -92,6 +104,7 @@ function badTable(why: string, cause?: unknown): HoldfastError {
 export function stricterRow(mine: VerbRow, theirs: VerbRow): VerbRow {
   return {
     name: mine.name,
+    kind: mine.kind,
     safety: stricter(mine.safety, theirs.safety),
     settings: {
       ...pick('timeoutMs', Math.min, mine, theirs),
@@ -99,6 +112,7 @@ export function stricterRow(mine: VerbRow, theirs: VerbRow): VerbRow {
       ...pick('maxAttempts', Math.min, mine, theirs),
       ...pick('maxReplayAgeMs', Math.min, mine, theirs),
       ...pick('leaseMs', Math.max, mine, theirs),
+      ...pick('inactivityTimeoutMs', Math.min, mine, theirs),
     },
   };
 }

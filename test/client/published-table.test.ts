@@ -17,11 +17,11 @@ import { ScriptedServer } from '../support/scripted-server.ts';
 import { verbs } from '../support/verbs.ts';
 
 const rows = [
-  { name: 'read', safety: 'read', settings: {} },
-  { name: 'idempotent', safety: 'idempotent', settings: {} },
-  { name: 'semi', safety: 'semi', settings: {} },
-  { name: 'once', safety: 'once', settings: {} },
-  { name: 'mutate', safety: 'mutate', settings: {} },
+  { name: 'read', safety: 'read', kind: 'unary', settings: {} },
+  { name: 'idempotent', safety: 'idempotent', kind: 'unary', settings: {} },
+  { name: 'semi', safety: 'semi', kind: 'unary', settings: {} },
+  { name: 'once', safety: 'once', kind: 'unary', settings: {} },
+  { name: 'mutate', safety: 'mutate', kind: 'unary', settings: {} },
 ];
 
 /** The hash of a registry's table. */

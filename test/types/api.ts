@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import {
   type CallContext,
   type Client,
@@ -202,3 +203,53 @@ export const accepted: readonly Promise<unknown>[] = [
   pricing.call.price('tea', { accept: (price) => price.toFixed() }),
   pricing.invoke('price', 'tea', { accept: (price) => price === 7 }),
 ];
+
+/** Verbs with streams, and their handlers. */
+const streams = defineVerbs({
+  watch: read.serverStream<{ path: string }, { at: number }>({
+    resumeFrom: (input, last, delivered) => ({ path: `${input.path}${last.at + delivered}` }),
+  }),
+  upload: mutate.clientStream<{ path: string }, Uint8Array, number>({ timeoutMs: 5_000 }),
+  chat: mutate.duplex<void, string, string>(),
+  tail: read.serverStream({ input: positive, items: shout }),
+  sum: idempotent.clientStream({ input: positive, sent: positive, output: shout }),
+  talk: semi.duplex({ sent: positive, items: shout }),
+});
+// @ts-expect-error only what changes nothing is called again in the midst
+mutate.serverStream<void, string>({ resumeFrom: () => {} });
+// @ts-expect-error it gives an input
+read.serverStream<number, string>({ resumeFrom: () => '1' });
+// @ts-expect-error a recorded answer cannot hold a stream
+once.clientStream<void, string>();
+// @ts-expect-error streams have no such bound
+read.duplex({ attemptTimeoutMs: 5 });
+// @ts-expect-error and calls none of those
+read({ inactivityTimeoutMs: 5 });
+
+const served: Handlers<typeof streams> = {
+  async *watch({ path }, call) {
+    yield { at: path.length + call.attempt };
+  },
+  async upload({ path }, { items, signal }) {
+    let length = path.length;
+    for await (const chunk of items) length += chunk.byteLength;
+    return signal.aborted ? 0 : length;
+  },
+  async *chat(_input, { items }) {
+    for await (const line of items) yield line.toUpperCase();
+  },
+  tail: (from: number) => [from, from + 1],
+  sum: async (from: number, { items }) => {
+    let sum = from;
+    for await (const one of items) sum += one;
+    return sum;
+  },
+  talk: async (_input, { items }) => Readable.from(items) as AsyncIterable<number>,
+};
+await serve(streams, served, { listen: 'tcp://127.0.0.1:0' });
+// @ts-expect-error a handler that yields something else
+await serve(streams, { ...served, chat: () => [1] }, { listen: 'tcp://127.0.0.1:0' });
+// @ts-expect-error one that yields nothing
+await serve(streams, { ...served, chat: () => 'x' as unknown }, { listen: 'tcp://127.0.0.1:0' });
+// @ts-expect-error one that returns something else
+await serve(streams, { ...served, upload: async () => 'x' }, { listen: 'tcp://127.0.0.1:0' });

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { HoldfastError } from '../../lib/errors.ts';
 import {
-  type AnyVerb,
   defineVerbs,
   idempotent,
   mutate,
@@ -9,10 +8,10 @@ import {
   read,
   semi,
   type VerbOptions,
-  type Verbs,
 } from '../../lib/verbs/define.ts';
 import { isSafety, safeties, stricter } from '../../lib/verbs/safety.ts';
 import type { StandardSchema } from '../../lib/verbs/schema.ts';
+import type { AnyVerb, Verbs } from '../../lib/verbs/verb.ts';
 
 const makers: Readonly<Record<string, () => AnyVerb>> = { read, idempotent, semi, once, mutate };
 
@@ -29,8 +28,11 @@ describe('verbs', () => {
         settings: {},
         input: undefined,
         output: undefined,
+        items: undefined,
+        sent: undefined,
         accept: undefined,
         hedge: undefined,
+        resumeFrom: undefined,
       });
     }
   });
@@ -71,11 +73,83 @@ describe('verbs', () => {
       ['input', null],
       ['output', () => true],
       ['timeout', 5],
+      ['inactivityTimeoutMs', 5],
+      ['items', schema],
+      ['sent', schema],
+      ['resumeFrom', () => {}],
     ];
     for (const [name, value] of wrong) {
       expect(() => mutate({ [name]: value } as VerbOptions), name)
         .to.throw(HoldfastError, `"${name}"`)
         .with.property('code', 'ERR_HOLDFAST_OPTION');
+    }
+  });
+});
+
+describe('verbs with streams', () => {
+  const kinds = ['serverStream', 'clientStream', 'duplex'] as const;
+
+  it('say their class and who sends items', () => {
+    for (const make of [read, idempotent, semi, mutate]) {
+      for (const kind of kinds) {
+        const { safety, settings, ...rest } = make[kind]({ timeoutMs: 5, inactivityTimeoutMs: 6 });
+        expect(safety).to.equal(make().safety);
+        expect(settings).to.deep.equal({ timeoutMs: 5, inactivityTimeoutMs: 6 });
+        expect(rest.kind).to.equal(kind);
+        expect(Object.keys(rest)).to.have.members(
+          Object.keys(read()).filter((name) => name !== 'safety' && name !== 'settings'),
+        );
+      }
+    }
+  });
+
+  it('keep their schemas, and how they go on', () => {
+    const resumeFrom = (input: string): string => input;
+    const watch = read.serverStream({ input: schema, items: schema, resumeFrom });
+    expect(watch).to.include({ input: schema, items: schema, output: undefined, resumeFrom });
+    const upload = semi.clientStream({ input: schema, sent: schema, output: schema });
+    expect(upload).to.include({ input: schema, sent: schema, output: schema, items: undefined });
+    const chat = mutate.duplex({ input: schema, sent: schema, items: schema });
+    expect(chat).to.include({ input: schema, sent: schema, items: schema, output: undefined });
+    expect(chat).to.be.frozen;
+    expect(chat.settings).to.be.frozen;
+  });
+
+  it('refuse what they cannot have', () => {
+    const wrong: readonly [make: (options: object) => AnyVerb, name: string, value: unknown][] = [
+      ...kinds.flatMap(
+        (kind) =>
+          [
+            [read[kind], 'attemptTimeoutMs', 5],
+            [read[kind], 'accept', () => true],
+            [read[kind], 'hedge', { afterMs: 1 }],
+            [read[kind], 'timeoutMs', 0],
+            [read[kind], 'inactivityTimeoutMs', 0],
+            [read[kind], 'input', {}],
+            [read[kind], 'timeout', 5],
+          ] as const,
+      ),
+      [read.serverStream, 'sent', schema],
+      [read.serverStream, 'output', schema],
+      [read.serverStream, 'resumeFrom', 5],
+      [read.clientStream, 'items', schema],
+      [read.duplex, 'output', schema],
+      [mutate.serverStream, 'resumeFrom', () => {}],
+      [read.duplex, 'resumeFrom', () => {}],
+    ];
+    for (const [make, name, value] of wrong) {
+      expect(() => make({ [name]: value }), name)
+        .to.throw(HoldfastError, `"${name}"`)
+        .with.property('code', 'ERR_HOLDFAST_OPTION');
+    }
+  });
+
+  it('are not of the class "once", whose answers are recorded', () => {
+    for (const kind of kinds) {
+      const make = (once as unknown as typeof mutate)[kind];
+      expect(() => make())
+        .to.throw(HoldfastError, `once.${kind}() cannot be`)
+        .with.property('code', 'ERR_HOLDFAST_REGISTRY');
     }
   });
 });

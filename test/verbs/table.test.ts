@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { HoldfastError } from '../../lib/errors.ts';
+import { packTable } from '../../lib/protocols/holdfast/packed-table.ts';
 import { packValue, unpackValue } from '../../lib/protocols/holdfast/values.ts';
-import { type AnyVerb, defineVerbs, mutate, once, read } from '../../lib/verbs/define.ts';
+import { defineVerbs, mutate, once, read } from '../../lib/verbs/define.ts';
 import type { Safety } from '../../lib/verbs/safety.ts';
 import {
   decodeTable,
@@ -11,11 +12,15 @@ import {
   tableOf,
   type VerbRow,
 } from '../../lib/verbs/table.ts';
+import type { AnyVerb } from '../../lib/verbs/verb.ts';
 
 const verbs = defineVerbs({
   get: read({ timeoutMs: 5_000 }),
   pay: once({ leaseMs: 30_000, maxAttempts: 2, maxReplayAgeMs: 0, attemptTimeoutMs: 50 }),
   append: mutate(),
+  watch: read.serverStream({ inactivityTimeoutMs: 9 }),
+  upload: mutate.clientStream({ timeoutMs: 7 }),
+  chat: mutate.duplex(),
 });
 
 /** As it travels and arrives. */
@@ -25,7 +30,7 @@ function travelled(value: unknown): unknown {
 }
 
 function row(safety: Safety, settings: VerbRow['settings'] = {}): VerbRow {
-  return { name: 'v', safety, settings };
+  return { name: 'v', safety, kind: 'unary', settings };
 }
 
 function expectRefused(value: unknown): void {
@@ -36,7 +41,14 @@ function expectRefused(value: unknown): void {
 
 describe("a server's table", () => {
   it('lists the verbs in the order in which calls refer to them', () => {
-    expect(tableOf(verbs).map(({ name }) => name)).to.deep.equal(['get', 'pay', 'append']);
+    expect(tableOf(verbs).map(({ name }) => name)).to.deep.equal([
+      'get',
+      'pay',
+      'append',
+      'watch',
+      'upload',
+      'chat',
+    ]);
   });
 
   it('arrives as it was sent', () => {
@@ -59,6 +71,27 @@ describe("a server's table", () => {
       expect(decodeTable([['v', safety, {}]])).to.deep.equal([row('mutate')]);
     }
     expect(decodeTable([['v']])).to.deep.equal([row('mutate')]);
+  });
+
+  it('says who sends items, in a place that older peers leave out', () => {
+    expect(encodeTable(tableOf(verbs)).slice(2)).to.deep.equal([
+      ['append', 'mutate', {}],
+      ['watch', 'read', { inactivityTimeoutMs: 9, kind: 'serverStream' }],
+      ['upload', 'mutate', { timeoutMs: 7, kind: 'clientStream' }],
+      ['chat', 'mutate', { kind: 'duplex' }],
+    ]);
+    const { hash } = packTable([row('read')]);
+    expect(packTable([{ ...row('read'), kind: 'serverStream' }]).hash).not.to.equal(hash);
+  });
+
+  it('keeps apart kinds that are not known', () => {
+    for (const kind of ['broadcast', '', 5, true, {}]) {
+      const [only] = decodeTable([['v', 'read', { kind }]]);
+      expect(only?.kind).to.equal('other');
+    }
+    for (const kind of [null, undefined]) {
+      expect(decodeTable([['v', 'read', { kind }]])).to.deep.equal([row('read')]);
+    }
   });
 
   it('leaves out settings that are not known', () => {
@@ -108,6 +141,7 @@ describe("a server's table", () => {
       maxAttempts: [0, 256, 1.5, '3'],
       maxReplayAgeMs: [-1, Number.NaN],
       leaseMs: [-1, []],
+      inactivityTimeoutMs: [0, '1'],
     };
     for (const [name, values] of Object.entries(wrong)) {
       for (const value of values) {
@@ -140,6 +174,7 @@ describe('stricterRow', () => {
       maxAttempts: 3,
       maxReplayAgeMs: 0,
       leaseMs: 5,
+      inactivityTimeoutMs: 7,
     };
     const theirs = {
       timeoutMs: 10,
@@ -147,6 +182,7 @@ describe('stricterRow', () => {
       maxAttempts: 2,
       maxReplayAgeMs: 9,
       leaseMs: 50,
+      inactivityTimeoutMs: 6,
     };
     const stricter = {
       timeoutMs: 1,
@@ -154,6 +190,7 @@ describe('stricterRow', () => {
       maxAttempts: 2,
       maxReplayAgeMs: 0,
       leaseMs: 50,
+      inactivityTimeoutMs: 6,
     };
     expect(stricterRow(row('read', mine), row('read', theirs)).settings).to.deep.equal(stricter);
     expect(stricterRow(row('read', theirs), row('read', mine)).settings).to.deep.equal(stricter);

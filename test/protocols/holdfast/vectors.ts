@@ -31,8 +31,8 @@ export const session: Buffer = Buffer.from('000102030405060708090a0b0c0d0e0f', '
 
 /** The table of the vectors. */
 export const rows = [
-  { name: 'get', safety: 'read', settings: {} },
-  { name: 'pay', safety: 'once', settings: { timeoutMs: 5_000 } },
+  { name: 'get', safety: 'read', kind: 'unary', settings: {} },
+  { name: 'pay', safety: 'once', kind: 'unary', settings: { timeoutMs: 5_000 } },
 ] as const;
 
 /** What the vectors' server says of itself. */
