@@ -23,6 +23,8 @@ export interface Protocol {
    */
   readonly answersPings: 'always' | 'when-idle';
   callWriter(): CallWriter;
+  /** How items of streams travel; a protocol without it has no streams. One for each client. */
+  streamCodec?(): StreamCodec;
   clientWire(sink: ClientSink, hello: ClientHello): ClientWire;
 }
 
@@ -81,6 +83,8 @@ export interface ClientHello {
   readonly resume?: readonly number[];
   /** Hashes of tables that the client has already. */
   readonly tables?: readonly string[];
+  /** The client takes frames of streams. */
+  readonly streams?: boolean;
 }
 
 /** What a server says of a call that was sent on an earlier link. */
@@ -96,6 +100,8 @@ export interface ServerHello {
   readonly maxCalls: number;
   /** The server knows calls that are marked as replays. */
   readonly layers?: boolean;
+  /** The server takes frames of streams. */
+  readonly streams?: boolean;
   /** The hash of the server's table of verbs. */
   readonly table?: string;
   /** The server's verbs; calls refer to them by their place. Undefined when the client has them. */
@@ -126,6 +132,83 @@ export interface Refusal {
 export interface UnknownFate {
   readonly code: string;
   readonly message: string;
+}
+
+/** An item of a stream as bytes. It is encoded once and may be sent often. */
+export interface EncodedItem {
+  readonly form: number;
+  /** Its value is in `[start, end)` behind room for a header, or else it is `body`. */
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+  /** Uncopied: it must not change until the far side has the item. */
+  readonly body: Uint8Array | undefined;
+  /** Bytes of the value. */
+  readonly bytes: number;
+}
+
+/** A part of an item that arrived. The memory may be reused after the call. */
+export interface ArrivedItem {
+  /** The call whose stream it belongs to. */
+  number: number;
+  /** The item's place in the stream, from 1. */
+  item: number;
+  form: number;
+  /** Nothing of this item follows. */
+  isLast: boolean;
+  buffer: Buffer;
+  start: number;
+  end: number;
+  /** True when the memory belongs to this part. */
+  owned: boolean;
+}
+
+/** Where bytes wait to be sent: an outbox. */
+export interface Outgoing {
+  /** Appends `[start, end)` of `buffer`. */
+  push(buffer: Uint8Array, start: number, end: number): void;
+}
+
+/** How items of streams become bytes. */
+export interface StreamCodec {
+  /** What a stream is charged for an item beside the bytes of its value. */
+  readonly itemCost: number;
+  /** Bytes of values in a part, at most. */
+  readonly maxPartBytes: number;
+  /** Bytes of a part beside those of its value. */
+  readonly headerBytes: number;
+  /**
+   * @param maxFrameBytes what the far side takes: a whole item has no more than one frame may have
+   * @throws HoldfastError `ERR_HOLDFAST_ENCODE`, `ERR_HOLDFAST_FRAME_TOO_LARGE`
+   */
+  encode(value: unknown, maxFrameBytes: number): EncodedItem;
+  /** Appends a part of an item: `[from, to)` of its value. */
+  writePart(
+    target: Outgoing,
+    number: number,
+    item: number,
+    encoded: EncodedItem,
+    from: number,
+    to: number,
+  ): void;
+  /**
+   * The value of a whole item.
+   *
+   * @param owned the memory belongs to the item
+   * @throws HoldfastError `ERR_HOLDFAST_DECODE`
+   */
+  decode(form: number, buffer: Buffer, start: number, end: number, owned: boolean): unknown;
+  /** Items up to `received` are there, and the cost of all that are sent may be up to `limit`. */
+  credit(number: number, received: number, limit: number): Buffer;
+  /** What a client sends has ended normally, after `count` items. */
+  end(number: number, count: number): Buffer;
+}
+
+/** Who takes what belongs to streams. */
+export interface StreamSink {
+  /** `item` is one object that is used again and again. */
+  onItem(item: ArrivedItem): void;
+  onCredit(number: number, received: number, limit: number): void;
 }
 
 /**
@@ -161,6 +244,8 @@ export interface ClientWire {
 
 /** Who takes what a server says. */
 export interface ClientSink {
+  /** Without it frames of streams are not expected. */
+  readonly streams?: StreamSink | undefined;
   onHello(hello: ServerHello): void;
   onReply(number: number, value: unknown): void;
   /** A reply came, so the call was executed, but its value cannot be decoded. */

@@ -1,10 +1,12 @@
-import { HoldfastError, type RemoteFailure } from '../../errors.ts';
+import type { HoldfastError, RemoteFailure } from '../../errors.ts';
 import type { ClientHello, ClientSink, ClientWire, Refusal } from '../protocol.ts';
+import { truncated, unexpected } from './bad-frames.ts';
 import { numberFrame, uint32Frame } from './control-frames.ts';
 import { decodeFault, delay, fields } from './fault.ts';
 import { FrameDecoder, type FrameSink } from './frame-decoder.ts';
 import { FrameType, maxHelloBytes, readNumber, readUint32 } from './frames.ts';
 import { decodeServerHello, encodeClientHello } from './hello.ts';
+import { ItemReader, readCredit } from './stream-frames.ts';
 import { unpackValue } from './values.ts';
 import { askFrame, readVerdicts } from './verdicts.ts';
 
@@ -14,6 +16,7 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
   readonly #sink: ClientSink;
   readonly #decoder: FrameDecoder;
   readonly #maxFrameBytes: number;
+  readonly #items = new ItemReader();
   #greeted = false;
 
   constructor(sink: ClientSink, hello: ClientHello) {
@@ -62,6 +65,8 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
   onFrame(type: number, buffer: Buffer, start: number, end: number, owned: boolean): void {
     if (type === FrameType.reply && this.#greeted) {
       this.#onReply(buffer, start, end, owned);
+    } else if (type === FrameType.item && this.#greeted && this.#sink.streams !== undefined) {
+      this.#sink.streams.onItem(this.#items.read(buffer, start, end, owned));
     } else {
       this.#onOther(type, buffer, start, end);
     }
@@ -132,6 +137,10 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
         if (end - start !== 6) throw truncated('LINE');
         this.#sink.onLine(readNumber(buffer, start));
         return;
+      case FrameType.credit:
+        if (this.#sink.streams === undefined) throw unexpected(type);
+        readCredit(buffer, start, end, this.#sink.streams);
+        return;
       default:
         throw unexpected(type);
     }
@@ -160,15 +169,4 @@ function refusalIn(buffer: Buffer, start: number, end: number): Refusal {
     final: final === true,
     ...(retried === true ? { retried } : {}),
   };
-}
-
-/** An error for a frame that is shorter than its fields. */
-export function truncated(name: string): HoldfastError {
-  return new HoldfastError('ERR_HOLDFAST_PROTOCOL', `${name} frame has the wrong length`);
-}
-
-/** An error for a frame that has no place here. */
-export function unexpected(type: number): HoldfastError {
-  const shown = `0x${type.toString(16).padStart(2, '0')}`;
-  return new HoldfastError('ERR_HOLDFAST_PROTOCOL', `Frame of type ${shown} is not expected here`);
 }

@@ -3,8 +3,13 @@ import { packValue } from './values.ts';
 
 /** A frame that has a type and a 48-bit number. */
 export function numberFrame(type: FrameType, number: number): Buffer {
-  const frame = frameOf(type, 6);
-  writeNumber(frame, 5, number);
+  return numbersFrame(type, [number]);
+}
+
+/** A frame that has a type and 48-bit numbers. */
+export function numbersFrame(type: FrameType, numbers: readonly number[]): Buffer {
+  const frame = frameOf(type, 6 * numbers.length);
+  for (const [index, number] of numbers.entries()) writeNumber(frame, 5 + 6 * index, number);
   return frame;
 }
 

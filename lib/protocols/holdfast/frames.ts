@@ -28,6 +28,9 @@ export const FrameType = {
   pong: 0x31,
   drain: 0x40,
   line: 0x41,
+  item: 0x50,
+  credit: 0x51,
+  end: 0x52,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
@@ -46,6 +49,18 @@ export const callHeaderBytes = 20;
 
 /** Bytes before a reply's value: length, type, form, number. */
 export const replyHeaderBytes = 12;
+
+/** With this bit in its form an ITEM is a part that others follow. */
+export const moreMark = 0x80;
+
+/** Bytes before the value in an ITEM: length, type, form, number, number of the item. */
+export const itemHeaderBytes = 18;
+
+/** Most bytes of a value in one ITEM: what is longer goes in parts, and a small call in between. */
+export const maxPartBytes: number = 64 * 1024;
+
+/** What an item counts beside the bytes of its value. */
+export const itemCost = 32;
 
 /** Time left of a call that has more than fits, or no bound. */
 export const maxRemainingMs = 0xffff_ffff;

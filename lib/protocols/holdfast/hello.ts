@@ -17,7 +17,7 @@ export const sessionBytes = 16;
 /** What a client sends first. */
 export function encodeClientHello(hello: ClientHello): Buffer {
   const { session, link, maxFrameBytes, credentials, acknowledged = 0 } = hello;
-  const { resume = [], tables = [] } = hello;
+  const { resume = [], tables = [], streams = false } = hello;
   return greeting({
     session,
     maxFrameBytes,
@@ -26,13 +26,14 @@ export function encodeClientHello(hello: ClientHello): Buffer {
     ...(acknowledged === 0 ? {} : { acknowledged }),
     ...(resume.length === 0 ? {} : { resume: encodeNumbers(resume) }),
     ...(tables.length === 0 ? {} : { tables: Buffer.from(tables.join(''), 'hex') }),
+    ...(streams ? { streams } : {}),
   });
 }
 
 /** What a server answers. */
 export function encodeServerHello(hello: ServerHello): Buffer {
   const { server, maxFrameBytes, maxCalls, table, verbs, verdicts = [] } = hello;
-  const { completions, heirOf = [], layers = false } = hello;
+  const { completions, heirOf = [], layers = false, streams = false } = hello;
   const fields = {
     server,
     maxFrameBytes,
@@ -42,6 +43,7 @@ export function encodeServerHello(hello: ServerHello): Buffer {
     ...(verdicts.length === 0 ? {} : { verdicts: encodeVerdicts(verdicts) }),
     ...(table === undefined ? {} : { table: Buffer.from(table, 'hex') }),
     ...(layers ? { layers } : {}),
+    ...(streams ? { streams } : {}),
   };
   return verbs === undefined ? greeting(fields) : greeting(fields, packTable(verbs).bytes);
 }
@@ -89,6 +91,7 @@ export function decodeClientHello(buffer: Buffer, start: number, end: number): C
     ...(acknowledged === 0 ? {} : { acknowledged: acknowledged as number }),
     ...(resume === undefined ? {} : { resume: decodeNumbers('resume', bytesOf('resume', resume)) }),
     ...(tables === undefined ? {} : { tables: hashesOf(bytesOf('tables', tables)) }),
+    ...(fields['streams'] === true ? { streams: true } : {}),
   };
 }
 
@@ -108,6 +111,7 @@ export function decodeServerHello(buffer: Buffer, start: number, end: number): S
     maxFrameBytes: count(fields, 'maxFrameBytes'),
     maxCalls: count(fields, 'maxCalls'),
     ...(fields['layers'] === true ? { layers: true } : {}),
+    ...(fields['streams'] === true ? { streams: true } : {}),
     ...(table === undefined ? {} : { table: hashOf(bytesOf('table', table)) }),
     // A server leaves out the rows of a table that the client has.
     ...(verbs === undefined && table !== undefined ? {} : { verbs: decodeTable(verbs) }),

@@ -1,6 +1,7 @@
 import type { Protocol } from '../protocol.ts';
 import { HoldfastCallWriter } from './call-writer.ts';
 import { HoldfastClientWire } from './client-wire.ts';
+import { HoldfastStreamCodec } from './stream-codec.ts';
 import { maxResumed } from './verdicts.ts';
 
 /** The native protocol, `holdfast/1`; PROTOCOL.md beside this file is its specification. */
@@ -11,5 +12,6 @@ export const holdfastProtocol: Protocol = {
   hasSessions: true,
   answersPings: 'always',
   callWriter: () => new HoldfastCallWriter(),
+  streamCodec: () => new HoldfastStreamCodec(),
   clientWire: (sink, hello) => new HoldfastClientWire(sink, hello),
 };

@@ -1,6 +1,6 @@
 import type { HoldfastError } from '../../errors.ts';
 import type { ClientHello, ServerHello, Verdict } from '../protocol.ts';
-import { truncated, unexpected } from './client-wire.ts';
+import { truncated, unexpected } from './bad-frames.ts';
 import { numberFrame, uint32Frame } from './control-frames.ts';
 import { encodeFault } from './fault.ts';
 import { FrameDecoder, type FrameSink } from './frame-decoder.ts';
@@ -15,6 +15,7 @@ import {
   replayMark,
 } from './frames.ts';
 import { decodeClientHello, encodeServerHello } from './hello.ts';
+import { ItemReader, readCredit, readEnd, type ServerStreamSink } from './stream-frames.ts';
 import { decodeNumbers, verdictsFrame } from './verdicts.ts';
 
 /** A CALL frame that arrived. Its value is still encoded; the memory may be reused after the call. */
@@ -37,6 +38,8 @@ export interface ArrivedCall {
 
 /** Who takes what a client says. */
 export interface ServerSink {
+  /** Without it frames of streams are not expected. */
+  readonly streams?: ServerStreamSink | undefined;
   onHello(hello: ClientHello): void;
   /** `call` is one object that is used again and again. */
   onCall(call: ArrivedCall): void;
@@ -52,6 +55,9 @@ export class HoldfastServerWire implements FrameSink {
   readonly #sink: ServerSink;
   readonly #decoder: FrameDecoder;
   readonly #maxFrameBytes: number;
+  readonly #items = new ItemReader();
+  /** The client's hello announces frames of streams, and somebody takes them. */
+  #streams: ServerStreamSink | undefined;
   #greeted = false;
   #helloSent = false;
   readonly #call: ArrivedCall = {
@@ -131,7 +137,9 @@ export class HoldfastServerWire implements FrameSink {
 
   onFrame(type: number, buffer: Buffer, start: number, end: number, owned: boolean): void {
     if (type === FrameType.call && this.#greeted) this.#onCall(buffer, start, end, owned);
-    else this.#onOther(type, buffer, start, end);
+    else if (type === FrameType.item && this.#streams !== undefined) {
+      this.#streams.onItem(this.#items.read(buffer, start, end, owned));
+    } else this.#onOther(type, buffer, start, end);
   }
 
   #onCall(buffer: Buffer, start: number, end: number, owned: boolean): void {
@@ -162,6 +170,7 @@ export class HoldfastServerWire implements FrameSink {
       const hello = decodeClientHello(buffer, start, end);
       this.#greeted = true;
       this.#decoder.maxFrameBytes = this.#maxFrameBytes;
+      if (hello.streams === true) this.#streams = this.#sink.streams;
       this.#sink.onHello(hello);
       return;
     }
@@ -186,7 +195,15 @@ export class HoldfastServerWire implements FrameSink {
         this.#sink.onPong(readUint32(buffer, start));
         return;
       default:
-        throw unexpected(type);
+        this.#onStream(type, buffer, start, end);
     }
+  }
+
+  #onStream(type: number, buffer: Buffer, start: number, end: number): void {
+    const streams = this.#streams;
+    if (streams === undefined) throw unexpected(type);
+    if (type === FrameType.credit) readCredit(buffer, start, end, streams);
+    else if (type === FrameType.end) readEnd(buffer, start, end, streams);
+    else throw unexpected(type);
   }
 }

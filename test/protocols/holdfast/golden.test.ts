@@ -11,18 +11,10 @@ import { packTable } from '../../../lib/protocols/holdfast/packed-table.ts';
 import { ReplyWriter } from '../../../lib/protocols/holdfast/reply-writer.ts';
 import { HoldfastServerWire } from '../../../lib/protocols/holdfast/server-wire.ts';
 import { ClientRecorder, type Event, ServerRecorder } from './sinks.ts';
+import { end, type Golden, streamingClient, streamingServer, streams } from './stream-vectors.ts';
 import { clientHello, serverHello, session, vector, vectors } from './vectors.ts';
 
 const maxFrameBytes = 16_777_216;
-
-interface Golden {
-  /** How the vector's description in PROTOCOL.md begins. */
-  readonly name: string;
-  /** Encodes what the description says. */
-  readonly encode: () => Uint8Array;
-  /** What the far side hears of it. */
-  readonly heard: Event;
-}
 
 const clientWire = (): HoldfastClientWire =>
   new HoldfastClientWire(new ClientRecorder(), clientHello);
@@ -239,8 +231,24 @@ const offeringGreeting: Golden = {
   encode: () => new HoldfastClientWire(new ClientRecorder(), offering).greeting,
   heard: ['hello', offering],
 };
-const otherClientGreetings = [credentialGreeting, offeringGreeting];
-const otherServerGreetings = [heirGreeting, namedGreeting, knownGreeting, layeredGreeting];
+const streamingGreeting: Golden = {
+  name: 'greeting of a client that takes streams',
+  encode: () => new HoldfastClientWire(new ClientRecorder(), streamingClient).greeting,
+  heard: ['hello', streamingClient],
+};
+const streamedGreeting: Golden = {
+  name: 'greeting of a server that takes streams',
+  encode: () => serverWire().hello(streamingServer),
+  heard: ['hello', streamingServer],
+};
+const otherClientGreetings = [credentialGreeting, offeringGreeting, streamingGreeting];
+const otherServerGreetings = [
+  heirGreeting,
+  namedGreeting,
+  knownGreeting,
+  layeredGreeting,
+  streamedGreeting,
+];
 const otherGreetings = [...otherClientGreetings, ...otherServerGreetings];
 const earlyFault: Golden = {
   name: 'FAULT instead',
@@ -283,7 +291,7 @@ describe('golden vectors of PROTOCOL.md', () => {
   const toClient = [serverGreeting, ...fromServer, ping, pong, earlyFault];
 
   it('has a test for every vector', () => {
-    const all = [...toServer, ...toClient, ...otherGreetings];
+    const all = [...toServer, ...toClient, ...otherGreetings, ...streams, end];
     const names = new Set(all.map(({ name }) => name));
     const untested = [...vectors.keys()].filter(
       (full) => ![...names].some((name) => full.startsWith(name)),
@@ -313,6 +321,35 @@ describe('golden vectors of PROTOCOL.md', () => {
       const expected = [['hello', serverHello], heard];
       expect(heardByClient(bytes)).to.deep.equal(expected);
       expect(heardByClient(bytes, 1)).to.deep.equal(expected);
+    });
+  }
+
+  for (const { name, encode, heard } of [...streams, end]) {
+    it(`encodes: ${name}`, () => {
+      expect(Buffer.from(encode()).toString('hex')).to.equal(vector(name).toString('hex'));
+    });
+
+    it(`is understood by the server: ${name}`, () => {
+      const bytes = Buffer.concat([vector(streamingGreeting.name), vector(name)]);
+      const expected = [['hello', streamingClient], heard];
+      expect(heardByServer(bytes)).to.deep.equal(expected);
+      expect(heardByServer(bytes, 1)).to.deep.equal(expected);
+    });
+  }
+
+  for (const { name, heard } of streams) {
+    it(`is understood by the client: ${name}`, () => {
+      const bytes = Buffer.concat([vector(streamedGreeting.name), vector(name)]);
+      expect(heardByClient(bytes, 1)).to.deep.equal([['hello', streamingServer], heard]);
+    });
+  }
+
+  for (const { name } of [...streams, end]) {
+    it(`is not expected of a client that does not take streams: ${name}`, () => {
+      const bytes = Buffer.concat([vector('client greeting'), vector(name)]);
+      expect(() => heardByServer(bytes))
+        .to.throw(HoldfastError)
+        .with.property('final', false);
     });
   }
 

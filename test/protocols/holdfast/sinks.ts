@@ -1,12 +1,15 @@
 import type { HoldfastError, RemoteFailure } from '../../../lib/errors.ts';
 import type { FrameSink } from '../../../lib/protocols/holdfast/frame-decoder.ts';
 import type { ArrivedCall, ServerSink } from '../../../lib/protocols/holdfast/server-wire.ts';
+import type { ServerStreamSink } from '../../../lib/protocols/holdfast/stream-frames.ts';
 import { unpackValue } from '../../../lib/protocols/holdfast/values.ts';
 import type {
+  ArrivedItem,
   ClientHello,
   ClientSink,
   Refusal,
   ServerHello,
+  StreamSink,
   UnknownFate,
   Verdict,
 } from '../../../lib/protocols/protocol.ts';
@@ -14,9 +17,31 @@ import type {
 /** What a wire told its sink: a name and what came with it. */
 export type Event = readonly [name: string, ...details: readonly unknown[]];
 
+/** Notes what is said of streams. */
+class StreamRecorder implements ServerStreamSink {
+  readonly #events: Event[];
+
+  constructor(events: Event[]) {
+    this.#events = events;
+  }
+
+  onItem({ number, item, form, isLast, buffer, start, end }: ArrivedItem): void {
+    this.#events.push(['item', number, item, form, isLast, buffer.toString('hex', start, end)]);
+  }
+
+  onCredit(number: number, received: number, limit: number): void {
+    this.#events.push(['credit', number, received, limit]);
+  }
+
+  onEnd(number: number, count: number): void {
+    this.#events.push(['end', number, count]);
+  }
+}
+
 /** Notes everything that a server says. */
 export class ClientRecorder implements ClientSink {
   readonly events: Event[] = [];
+  readonly streams: StreamSink = new StreamRecorder(this.events);
 
   onHello(hello: ServerHello): void {
     this.events.push(['hello', hello]);
@@ -82,6 +107,7 @@ export interface NotedCall {
 /** Notes everything that a client says. */
 export class ServerRecorder implements ServerSink {
   readonly events: Event[] = [];
+  readonly streams: ServerStreamSink = new StreamRecorder(this.events);
 
   onHello(hello: ClientHello): void {
     this.events.push(['hello', hello]);

@@ -1,0 +1,121 @@
+import { isThenable } from '../util/is-thenable.ts';
+import type { ItemIterable, OpenItems } from './item-source.ts';
+import { openItems } from './item-source.ts';
+
+/** What a {@link ItemPump} fills: a sender. */
+export interface ItemTarget {
+  readonly wantsMore: boolean;
+  push(item: unknown): void;
+}
+
+/** Who hears of what an {@link ItemPump} does. */
+export interface PumpListener {
+  /** Items were pushed: they may be sent. */
+  onPushed(): void;
+  /** The source has no more; `value` is what a generator returned. */
+  onEnd(value: unknown): void;
+  /** The source failed, or gave something that cannot be sent; it is closed. */
+  onError(error: unknown): void;
+}
+
+/**
+ * Takes items from their source, one at a time and only while the sender wants more. The source is
+ * not opened before that.
+ */
+export class ItemPump {
+  readonly #open: () => ItemIterable<unknown>;
+  readonly #target: ItemTarget;
+  readonly #listener: PumpListener;
+  #items: OpenItems | undefined;
+  #isWaiting = false;
+  #isOver = false;
+
+  constructor(open: () => ItemIterable<unknown>, target: ItemTarget, listener: PumpListener) {
+    this.#open = open;
+    this.#target = target;
+    this.#listener = listener;
+  }
+
+  /** The source was not touched. */
+  get isUntouched(): boolean {
+    return this.#items === undefined && !this.#isOver;
+  }
+
+  /** The source has ended, or nothing more is wanted of it. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Takes what the sender wants; called whenever it may want more. */
+  pull(): void {
+    if (this.#isWaiting || this.#isOver || !this.#target.wantsMore) return;
+    let pushed = false;
+    try {
+      this.#items ??= openItems(this.#open());
+      while (!this.#isOver && this.#target.wantsMore) {
+        const result = this.#items.next();
+        if (isThenable(result)) {
+          this.#await(Promise.resolve(result as PromiseLike<IteratorResult<unknown>>));
+          break;
+        }
+        const { done, value } = result as IteratorResult<unknown>;
+        if (isThenable(value)) {
+          this.#await(Promise.resolve(value).then((resolved) => ({ done, value: resolved })));
+          break;
+        }
+        this.#take(done, value);
+        pushed ||= done !== true;
+      }
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (pushed && !this.#isOver) this.#listener.onPushed();
+  }
+
+  /** Nothing more is wanted: the source is closed. */
+  stop(reason: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#items?.close(reason);
+  }
+
+  #await(result: Promise<{ done?: boolean | undefined; value: unknown }>): void {
+    this.#isWaiting = true;
+    result.then(
+      ({ done, value }) => {
+        this.#isWaiting = false;
+        if (this.#isOver) return;
+        try {
+          this.#take(done, value);
+        } catch (error) {
+          this.#fail(error);
+          return;
+        }
+        if (this.#isOver) return;
+        this.#listener.onPushed();
+        this.pull();
+      },
+      (error: unknown) => {
+        this.#isWaiting = false;
+        this.#fail(error);
+      },
+    );
+  }
+
+  #take(done: boolean | undefined, value: unknown): void {
+    if (done === true) {
+      this.#isOver = true;
+      this.#listener.onEnd(value);
+    } else {
+      this.#target.push(value);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#items?.close(error);
+    this.#listener.onError(error);
+  }
+}

@@ -1,0 +1,79 @@
+import { isThenable } from '../util/is-thenable.ts';
+
+/**
+ * Where the items of a stream come from: anything that can be iterated, an array, a generator, a
+ * Node `Readable`, a Web `ReadableStream`; or a function that makes one, which may be called again
+ * when the stream is sent again from its beginning.
+ */
+export type ItemSource<Item> = ItemIterable<Item> | (() => ItemIterable<Item>);
+
+/** What can be iterated, at once or in time. */
+export type ItemIterable<Item> = AsyncIterable<Item> | Iterable<Item>;
+
+/** True for what {@link openItems} can open. Text and bytes are items and not streams of them. */
+export function isItemIterable(value: unknown): value is ItemIterable<unknown> {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  const { [Symbol.asyncIterator]: slow, [Symbol.iterator]: fast } = value as Partial<
+    AsyncIterable<unknown> & Iterable<unknown>
+  >;
+  return typeof slow === 'function' || typeof fast === 'function' || isWebStream(value);
+}
+
+/** Items, one at a time. */
+export interface OpenItems {
+  next(): IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>>;
+  /** Nobody wants the rest: what the items come from is closed. Never throws. */
+  close(reason: unknown): void;
+}
+
+/** Begins to iterate. */
+export function openItems(iterable: ItemIterable<unknown>): OpenItems {
+  if (isWebStream(iterable)) return webItems(iterable);
+  const iterator =
+    Symbol.asyncIterator in iterable
+      ? iterable[Symbol.asyncIterator]()
+      : iterable[Symbol.iterator]();
+  return {
+    next: () => iterator.next(),
+    close: (reason) => {
+      quietly(() => iterator.return?.());
+      // The iterator of a Node stream that waits for data would close the stream only behind it.
+      const { destroy } = iterable as { destroy?: unknown };
+      if (typeof destroy === 'function') quietly(() => destroy.call(iterable, asError(reason)));
+    },
+  };
+}
+
+interface WebStream {
+  getReader(): {
+    read(): Promise<{ done: boolean; value?: unknown }>;
+    cancel(reason: unknown): Promise<void>;
+  };
+}
+
+function isWebStream(value: object): value is WebStream {
+  return typeof (value as Partial<WebStream>).getReader === 'function';
+}
+
+/** The iterator of a Web stream that waits for data would close the stream only behind it. */
+function webItems(stream: WebStream): OpenItems {
+  const reader = stream.getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<unknown>>,
+    close: (reason) => quietly(() => reader.cancel(reason)),
+  };
+}
+
+/** What goes wrong while something is closed that nobody wants interests nobody. */
+function quietly(close: () => unknown): void {
+  try {
+    const closing = close();
+    if (isThenable(closing)) Promise.resolve(closing).catch(() => {});
+  } catch {
+    // See above.
+  }
+}
+
+function asError(reason: unknown): Error | undefined {
+  return reason instanceof Error ? reason : undefined;
+}
