@@ -60,7 +60,10 @@ export interface ClientOptions<V extends Verbs = Verbs> {
    * of a client that has one address.
    */
   readonly hedge?: HedgeOptions | undefined;
-  /** A link that was silent for so long is looked at before it is written to. */
+  /**
+   * A link that was silent for so long is looked at before it is written to. By protocols without
+   * sessions the default is 0.
+   */
   readonly probeAfterMs?: number;
   /** A link that was silent for so long is pinged before a call that must not be repeated. */
   readonly verifyAfterMs?: number;
@@ -166,7 +169,10 @@ const checks: Checks<ClientOptions> = {
 
 /** Checks and completes a client's options. */
 export function resolveClientOptions(given: ClientOptions | undefined): ResolvedClientOptions {
-  return resolveOptions('client option', given, clientDefaults, checks) as ResolvedClientOptions;
+  const resolved = resolveOptions('client option', given, clientDefaults, checks);
+  const isPlain = resolved.protocol.hasSessions || given?.probeAfterMs !== undefined;
+  // Without a session nobody could be asked about what is lost in even the shortest time.
+  return (isPlain ? resolved : { ...resolved, probeAfterMs: 0 }) as ResolvedClientOptions;
 }
 
 /** The bounds of the delay between dials. */

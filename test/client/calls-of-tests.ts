@@ -6,7 +6,8 @@ const noDeadlines = { onDeadline: () => {} };
 
 /** A call of this number that nobody waits for. */
 export function callOf(number: number, bytes = 0): Call {
-  const encoded = { buffer: Buffer.alloc(bytes), start: 0, end: bytes, body: undefined };
+  const buffer = Buffer.alloc(bytes);
+  const encoded = { buffer, start: 0, end: bytes, body: undefined, tailBytes: 0 };
   return new Call(noDeadlines, number, verb, 'semi', encoded, 0, 1_000, ignore, ignore);
 }
 

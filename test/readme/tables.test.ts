@@ -17,7 +17,7 @@ function written(name: string, value: unknown): string {
   if (name === 'maxQueue') return 'half of `maxConcurrency`';
   if (value === undefined) return 'none';
   if (value === Math.random) return '`Math.random`';
-  if (value === holdfastProtocol) return `\`${value.name}\``;
+  if (value === holdfastProtocol) return `\`${holdfastProtocol.name}\``;
   if (typeof value === 'object') return `\`${inspect(value)}\``;
   if (typeof value !== 'number') return `\`${JSON.stringify(value)}\``;
   if (name.endsWith('Bytes')) return `${value / 2 ** 20} MiB`;

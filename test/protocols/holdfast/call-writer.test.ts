@@ -61,7 +61,7 @@ describe('HoldfastCallWriter', () => {
         .to.throw(HoldfastError, 'surrogate')
         .with.property('code', 'ERR_HOLDFAST_OPTION');
     }
-    writer.write(1, '\ud83e\udd8a', 'v', maxFrameBytes);
+    writer.write(1, 'verb', '\ud83e\udd8a', 'v', maxFrameBytes);
   });
 
   it('writes numbers of 48 bits', () => {
