@@ -1,14 +1,7 @@
-import {
-  defineVerbs,
-  idempotent,
-  mutate,
-  read,
-  semi,
-  type Verb,
-  type VerbMaker,
-} from '../../verbs/define.ts';
+import { defineVerbs, idempotent, mutate, read, semi, type VerbMaker } from '../../verbs/define.ts';
 import type { Safety } from '../../verbs/safety.ts';
 import { tableOf, type VerbRow } from '../../verbs/table.ts';
+import type { Verb } from '../../verbs/verb.ts';
 import { type BzrVerb, registered } from './registered.ts';
 import type { BzrReply, BzrRequest } from './values.ts';
 
