@@ -9,8 +9,8 @@ import {
   tcp,
 } from '../../lib/index.ts';
 import { writeBytes } from '../../lib/link/outbox.ts';
+import { FaultMedium } from '../../lib/testing/index.ts';
 import { Breaker, type Line } from '../support/breaker.ts';
-import { CuttingMedium, type Report } from '../support/cutting-medium.ts';
 import { expectTruth, type Told, toldOf } from '../support/truth.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
@@ -105,17 +105,16 @@ describe('Promises 2, 3 and 4: a connection that dies at any byte', () => {
     return { helloBytes, allBytes };
   }
 
-  for (const report of ['failed', 'ok', 'never'] as const satisfies readonly Report[]) {
+  for (const report of ['failed', 'ok', 'never'] as const) {
     it(`sends again what was certainly not taken when the write reports "${report}"`, async function () {
       this.timeout(60_000);
-      const medium = new CuttingMedium(tcp({ port: portOf(server) }));
+      const medium = new FaultMedium(tcp({ port: portOf(server) }));
       const whole = await run(medium, `${report} 0000`, () => {});
-      const batchBytes = medium.written;
+      const batchBytes = medium.last.passed('toServer');
       expect(whole.every(({ error }) => error === undefined)).to.equal(true);
       for (let limit = 1; limit <= batchBytes; limit++) {
         const told = await run(medium, `${report} ${String(limit).padStart(4, '0')}`, () => {
-          medium.limit = limit;
-          medium.report = report;
+          medium.next({ toServer: { cut: { afterBytes: limit, report } } });
         });
         check(told);
         expectRepeatablesSucceed(told);
@@ -127,11 +126,10 @@ describe('Promises 2, 3 and 4: a connection that dies at any byte', () => {
 
     it(`sends a long call again that was cut before its last part when the write reports "${report}"`, async function () {
       this.timeout(60_000);
-      const medium = new CuttingMedium(tcp({ port: portOf(server) }));
+      const medium = new FaultMedium(tcp({ port: portOf(server) }));
       const padding = 'x'.repeat(longBytes);
       for (let limit = 1_000; limit < 3 * longBytes - writeBytes; limit += 10_007) {
-        medium.limit = limit;
-        medium.report = report;
+        medium.next({ toServer: { cut: { afterBytes: limit, report } } });
         const client = connect(medium, verbs, options);
         const told = await Promise.all(
           [0, 1, 2].map((index) => {

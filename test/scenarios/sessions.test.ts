@@ -1,57 +1,10 @@
 import { expect } from 'chai';
-import {
-  type Channel,
-  type ChannelUser,
-  type Client,
-  connect,
-  type Medium,
-  type Safety,
-  type Server,
-  serve,
-  tcp,
-} from '../../lib/index.ts';
+import { type Client, connect, type Safety, type Server, serve, tcp } from '../../lib/index.ts';
+import { FaultMedium } from '../../lib/testing/index.ts';
 import { expectTruth, type Told, toldOf } from '../support/truth.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
 const batch: readonly Safety[] = ['mutate', 'read', 'once', 'idempotent', 'semi', 'mutate'];
-
-/** A medium whose channels hear only so many bytes each, in turn, and then break. */
-class DeafMedium implements Medium {
-  readonly address: string;
-  /** What the next channels may hear; those after them hear everything. */
-  limits: number[] = [];
-  /** Bytes that the channel that was made last has heard. */
-  heard = 0;
-  dials = 0;
-  readonly #medium: Medium;
-
-  constructor(url: string) {
-    const { hostname, port } = new URL(url);
-    this.#medium = tcp({ host: hostname, port: Number(port) });
-    this.address = this.#medium.address;
-  }
-
-  async dial(signal: AbortSignal): Promise<Channel> {
-    const channel = await this.#medium.dial(signal);
-    let room = this.limits.shift() ?? Number.POSITIVE_INFINITY;
-    this.dials++;
-    this.heard = 0;
-    const start = channel.start.bind(channel);
-    channel.start = (user: ChannelUser): void =>
-      start({
-        onBytes: (chunk) => {
-          const heard = chunk.subarray(0, room);
-          room -= heard.length;
-          this.heard += heard.length;
-          if (heard.length > 0) user.onBytes(heard);
-          if (room === 0) channel.destroy();
-        },
-        readInto: () => undefined,
-        onClosed: (cause) => user.onClosed(cause),
-      });
-    return channel;
-  }
-}
 
 /** Makes the batch in one turn, so that its calls leave in one write. */
 function callAll(client: Client<typeof verbs>, round: string): Promise<Told[]> {
@@ -66,7 +19,7 @@ function callAll(client: Client<typeof verbs>, round: string): Promise<Told[]> {
 describe('While the server lives, a lost connection costs no call', () => {
   let executions: Executions;
   let server: Server;
-  let medium: DeafMedium;
+  let medium: FaultMedium;
 
   async function start(isSlow: boolean): Promise<void> {
     executions = new Executions();
@@ -76,16 +29,18 @@ describe('While the server lives, a lost connection costs no call', () => {
     };
     const handlers = { read: note, idempotent: note, semi: note, once: note, mutate: note };
     server = await serve(verbs, handlers, { listen: 'tcp://127.0.0.1:0' });
-    medium = new DeafMedium(server.urls[0] as string);
+    const { hostname, port } = new URL(server.urls[0] as string);
+    medium = new FaultMedium(tcp({ host: hostname, port: Number(port) }));
   }
 
   afterEach(async () => {
     await server.close();
   });
 
-  /** Runs the batch with channels that break; every call must succeed, and run no more than once. */
+  /** Runs the batch with channels that hear only so many bytes each, in turn, and break; every call must succeed, and run no more than once. */
   async function run(round: string, limits: readonly number[]): Promise<void> {
-    medium.limits = [...limits];
+    const cuts = limits.map((afterBytes) => ({ toClient: { cut: { afterBytes } } }));
+    medium.next(...cuts);
     const client = connect(medium, verbs, {
       random: () => 0,
       reconnectBaseMs: 1,
@@ -106,9 +61,9 @@ describe('While the server lives, a lost connection costs no call', () => {
   async function measure(): Promise<{ helloBytes: number; allBytes: number }> {
     const client = connect(medium, verbs, { random: () => 0 });
     await client.ready();
-    const helloBytes = medium.heard;
+    const helloBytes = medium.last.passed('toClient');
     await callAll(client, 'all');
-    const allBytes = medium.heard;
+    const allBytes = medium.last.passed('toClient');
     await client.close();
     return { helloBytes, allBytes };
   }
