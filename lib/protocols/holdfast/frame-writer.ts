@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../errors.ts';
 import { lengthBytes, ValueForm, writeUint32 } from './frames.ts';
+import { writeShort } from './short-values.ts';
 import { type Packed, packInto, packRoomBytes, refuseNesting } from './values.ts';
 
 /** Size of the memory that small frames share. */
@@ -44,22 +45,29 @@ export class FrameWriter implements Packed {
     }
     const start = this.#cursor;
     this.body = undefined;
-    let form: ValueForm = ValueForm.msgpack;
-    if (value === undefined) {
-      this.#place(this.#slab, start, start + headerBytes);
-      form = ValueForm.none;
-    } else if (value instanceof Uint8Array) {
-      this.#placeBytes(start, headerBytes, value);
-      form = ValueForm.bytes;
-    } else {
-      packInto(this.#slab, start, headerBytes, value, this);
-    }
+    const form = this.#placeValue(start, headerBytes, value);
     const frameBytes = this.end - this.start + this.#bodyBytes();
     if (frameBytes > maxFrameBytes) throw tooLarge(frameBytes, maxFrameBytes);
     writeUint32(this.buffer, this.start, frameBytes - lengthBytes);
     if (this.buffer === this.#slab) this.#cursor = this.end;
     else this.#settleIn();
     return form;
+  }
+
+  #placeValue(start: number, headerBytes: number, value: unknown): ValueForm {
+    const slab = this.#slab;
+    if (value === undefined) {
+      this.#place(slab, start, start + headerBytes);
+      return ValueForm.none;
+    }
+    if (value instanceof Uint8Array) {
+      this.#placeBytes(start, headerBytes, value);
+      return ValueForm.bytes;
+    }
+    const end = writeShort(slab, start + headerBytes, value);
+    if (end >= 0) this.#place(slab, start, end);
+    else packInto(slab, start, headerBytes, value, this);
+    return ValueForm.msgpack;
   }
 
   /** The frame did not fit and msgpackr put it into a new buffer, up to four times its size. */

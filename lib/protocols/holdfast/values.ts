@@ -2,6 +2,7 @@ import { Packr, RESERVE_START_SPACE, REUSE_BUFFER_MODE, Unpackr } from 'msgpackr
 import { HoldfastError, isHoldfastError, messageOf } from '../../errors.ts';
 import { ValueForm } from './frames.ts';
 import { inspectValue } from './inspect.ts';
+import { isShort, readShort } from './short-values.ts';
 import { refuseViews } from './views.ts';
 
 const packr = new Packr({
@@ -159,15 +160,7 @@ export function unpackValue(
 }
 
 function unpackMsgpack(buffer: Buffer, start: number, end: number, owned: boolean): unknown {
-  const token = start < end ? (buffer[start] as number) : 0xc1;
-  // The most frequent values by hand: msgpackr's own way costs three times as much for them.
-  if (token < 0x80 && start + 1 === end) return token;
-  if (token >= 0xa0 && token < 0xc0 && start + 1 + (token & 0x1f) === end) {
-    return buffer.toString('utf8', start + 1, end);
-  }
-  if (token === 0xd9 && start + 2 + (buffer[start + 1] as number) === end) {
-    return buffer.toString('utf8', start + 2, end);
-  }
+  if (isShort(buffer, start, end)) return readShort(buffer, start, end);
   inspectValue(buffer, start, end);
   try {
     return (owned ? sharing : copying).unpack(buffer, { start, end });
