@@ -16,7 +16,7 @@ export interface RetryBudgetOptions {
   readonly minPerSecond?: number;
   /** How long a first attempt counts. */
   readonly ttlMs?: number;
-  /** How many of `minPerSecond` can be saved up; a new budget has so many. */
+  /** How many of `minPerSecond` can be saved up; a new budget has so many. 0: none at all. */
   readonly reserve?: number;
 }
 
@@ -25,7 +25,7 @@ export const budgetDefaults: Readonly<Required<RetryBudgetOptions>> = Object.fre
   ratio: 0.2,
   minPerSecond: 0.1,
   ttlMs: 10_000,
-  reserve: 10,
+  reserve: 1,
 });
 
 function within(check: Check): Check {
@@ -73,12 +73,13 @@ export interface RetryBudget {
  * Beside it there is a floor, since a client that makes few calls earns next to nothing, and the one
  * call after an idle hour must survive the loss of its link too. Finagle's floor is spent in one
  * burst again and again: 10 a second for 10 s are 100 replays in every 10 s, eleven times the load of
- * a client that makes one call a second. This one is a bucket that is full once (`reserve`) and fills
- * so slowly (`minPerSecond`) that in an outage it is no more than a probe now and then.
+ * a client that makes one call a second. This one is a bucket that holds one (`reserve`) and fills in
+ * 10 s (`minPerSecond`): in an outage it is one probe in each such interval, whatever comes before.
  *
  * And one lost connection is forgiven in `ttlMs`, with all the calls that were on it, if it had proved
  * useful before: many calls that are made at once after a silence, into a path that died meanwhile,
- * are no storm, and must not fail. A server that dies again and again is forgiven no more than that.
+ * are no storm, and must not fail. A server that dies again and again is forgiven no more than that,
+ * and in an outage, where nothing proves useful, nothing is but the connection that it began with.
  *
  * No timer; each operation takes constant time, spread over many.
  */

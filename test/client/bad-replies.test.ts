@@ -4,6 +4,7 @@ import type { HoldfastError } from '../../lib/index.ts';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
 import { wheelOf } from '../../lib/retry/timer-wheel.ts';
 import { systemClock } from '../../lib/util/clock.ts';
+import { ampleBudget } from '../support/budgets.ts';
 import { expectFailure, failureOf } from '../support/failing.ts';
 import { MemoryWatch } from '../support/memory-use.ts';
 import {
@@ -115,6 +116,7 @@ describe('A client whose server answers wrongly', () => {
       await start(
         (peer) => greet(peer),
         (peer) => peer.send(Buffer.from('no such thing\n')),
+        { retryBudget: ampleBudget },
       );
       const told = await Promise.all([
         expectFailure(client.call.read('x', { timeoutMs: 2_000 }), 'ERR_HOLDFAST_LOST'),

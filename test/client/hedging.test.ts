@@ -12,6 +12,7 @@ import {
   semi,
 } from '../../lib/index.ts';
 import { VirtualClock } from '../../lib/testing/index.ts';
+import { ampleBudget } from '../support/budgets.ts';
 import { failureOf } from '../support/failure.ts';
 import { Gated } from '../support/gated.ts';
 import { settled } from '../support/recorder.ts';
@@ -49,7 +50,8 @@ describe('A call that takes long, with hedges', () => {
 
   async function open(options: ClientOptions<typeof verbs>): Promise<Client<typeof verbs>> {
     const urls = servers.map(({ url }) => url);
-    const client = connect(urls, verbs, { clock, random: () => 0, ...options });
+    const common = { clock, random: () => 0, retryBudget: ampleBudget };
+    const client = connect(urls, verbs, { ...common, ...options });
     clients.push(client);
     await client.ready();
     return client;

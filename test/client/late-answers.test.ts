@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
+import { ampleBudget } from '../support/budgets.ts';
 import { greet, listFrame, type RawPeer, reply, replyOf } from '../support/raw-peer.ts';
 import { ScriptedServer } from '../support/scripted-server.ts';
 
@@ -24,7 +25,13 @@ describe('An answer that comes when its attempt was given up already', () => {
     script = await ScriptedServer.start(
       (peer) => greet(peer),
       (peer, number) => answer(peer, number, ++came),
-      { attemptTimeoutMs: 80, reconnectBaseMs: 50, reconnectCapMs: 50, random: chance },
+      {
+        attemptTimeoutMs: 80,
+        reconnectBaseMs: 50,
+        reconnectCapMs: 50,
+        random: chance,
+        retryBudget: ampleBudget,
+      },
     );
   }
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { type Client, connect, defineVerbs, type ReplayEvent, semi } from '../../lib/index.ts';
 import { VirtualClock } from '../../lib/testing/index.ts';
+import { ampleBudget } from '../support/budgets.ts';
 import { failureOf } from '../support/failure.ts';
 import { Gated, Switch } from '../support/gated.ts';
 import { settled } from '../support/recorder.ts';
@@ -25,7 +26,7 @@ describe('A call that may have taken a lease', () => {
     ]);
     path = new Switch();
     path.target = one.url;
-    client = connect(path, leased, { clock, random: () => 0 });
+    client = connect(path, leased, { clock, random: () => 0, retryBudget: ampleBudget });
     replays = [];
     client.on('replay', (event) => replays.push(event));
     await client.ready();

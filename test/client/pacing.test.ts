@@ -11,6 +11,7 @@ import {
 } from '../../lib/index.ts';
 import { wheelOf } from '../../lib/retry/timer-wheel.ts';
 import { VirtualClock } from '../../lib/testing/index.ts';
+import { ampleBudget } from '../support/budgets.ts';
 import { failureOf } from '../support/failure.ts';
 import { verbs } from '../support/verbs.ts';
 
@@ -173,7 +174,12 @@ describe('What a server asks to wait', () => {
       mutate: handle,
     };
     const server = await serve(verbs, handlers, { listen: here, clock });
-    const client = connect(here, verbs, { clock, random: () => chance, ...options });
+    const client = connect(here, verbs, {
+      clock,
+      random: () => chance,
+      retryBudget: ampleBudget,
+      ...options,
+    });
     await client.ready();
     const call = client.call.mutate('x').catch(() => 'failed');
     // In steps that are small beside what is measured: a message takes some turns of the real loop.

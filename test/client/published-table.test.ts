@@ -10,6 +10,7 @@ import {
   serve,
   type Verbs,
 } from '../../lib/index.ts';
+import { ampleBudget } from '../support/budgets.ts';
 import { failureOf } from '../support/failure.ts';
 import { Gated, Switch } from '../support/gated.ts';
 import { clientHello, greet, RawPeer, unpack } from '../support/raw-peer.ts';
@@ -130,6 +131,8 @@ describe("A server's published table", () => {
   });
 });
 
+const quick = { random: () => 0, retryBudget: ampleBudget };
+
 describe('A table that changes while clients are connected', () => {
   let old: Gated;
   let next: Gated;
@@ -152,7 +155,7 @@ describe('A table that changes while clients are connected', () => {
   ] as const) {
     it(`is obeyed from the next attempt on, by a client ${what}`, async () => {
       await roll({}, { idempotent: mutate<string, string>() });
-      const client = connect(path, registry as Verbs, { random: () => 0, timeoutMs: 3_000 });
+      const client = connect(path, registry as Verbs, { ...quick, timeoutMs: 3_000 });
       const call = failureOf(client.invoke('idempotent', 'put'));
       await old.begun(1);
       path.target = next.url;
@@ -177,7 +180,7 @@ describe('A table that changes while clients are connected', () => {
 
   it('may become looser too, for a client that has no stricter word', async () => {
     await roll({ mutate: mutate<string, string>() }, { mutate: idempotent<string, string>() });
-    const client = connect(path, undefined, { random: () => 0, timeoutMs: 3_000 });
+    const client = connect(path, undefined, { ...quick, timeoutMs: 3_000 });
     await client.invoke('read', 'known');
     path.target = next.url;
     old.breaker.last.reset();
@@ -205,7 +208,7 @@ describe('A table that changes while clients are connected', () => {
 
   it("bounds attempts as the server's table says, from the next one on", async () => {
     await roll({}, { idempotent: idempotent<string, string>({ attemptTimeoutMs: 20 }) });
-    const client = connect(path, { idempotent: idempotent<string, string>() }, { random: () => 0 });
+    const client = connect(path, { idempotent: idempotent<string, string>() }, quick);
     const call = client.call.idempotent('put');
     await old.begun(1);
     path.target = next.url;

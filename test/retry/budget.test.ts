@@ -16,7 +16,7 @@ function deposit(budget: RetryBudget, now: number, count: number): void {
 
 describe('retryBudget', () => {
   it('has its reserve in hand, and no more, before the first call', () => {
-    expect(drain(retryBudget(), 5)).to.equal(10);
+    expect(drain(retryBudget(), 5)).to.equal(1);
     expect(drain(retryBudget({ reserve: 3 }), 5)).to.equal(3);
     expect(drain(retryBudget({ reserve: 0 }), 5)).to.equal(0);
   });
@@ -83,15 +83,15 @@ describe('retryBudget', () => {
   });
 
   it('takes what is earned before it takes the reserve', () => {
-    const budget = retryBudget({ minPerSecond: 0 });
+    const budget = retryBudget({ minPerSecond: 0, reserve: 3 });
     deposit(budget, 0, 50);
     for (let index = 0; index < 10; index++) expect(budget.withdraw(0)).to.equal(true);
     // Nothing is left of the 50, all of the reserve is.
-    expect(drain(budget, 100_000)).to.equal(10);
+    expect(drain(budget, 100_000)).to.equal(3);
   });
 
   it('survives a clock that stands still, leaps, or is behind that of another client', () => {
-    const budget = retryBudget({ minPerSecond: 0 });
+    const budget = retryBudget({ minPerSecond: 0, reserve: 10 });
     deposit(budget, 50_000, 10);
     deposit(budget, 3, 10);
     expect(drain(budget, 3)).to.equal(14);

@@ -35,7 +35,7 @@ function callAll(client: Client<typeof verbs>, round: string): Promise<Told[]> {
   );
 }
 
-/** Thousands of losses one after another are more than the budget bears. */
+/** Thousands of clients, each of which loses most of what it ever sent, would share one budget. */
 const options = { random: () => 0, retryBudget: false } as const;
 
 describe('Promises 2, 3 and 4: a connection that dies at any byte', () => {

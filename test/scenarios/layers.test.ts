@@ -66,6 +66,7 @@ class Layers {
         connect(server.urls[0] as string, verbs, {
           maxAttempts: attempts,
           random: () => 0,
+          // What layers alone do is to be seen, without what the budgets would make of it.
           retryBudget: false,
           ...(typeof options === 'function' ? options(index) : options),
         }),
@@ -109,6 +110,12 @@ describe('Promise 6: nested layers do not multiply', () => {
     layers = await Layers.start(plainly);
     layers.onFailure = (error) => transient(new Error(error.message));
     expect(await failing()).to.deep.equal([4, 16, 64]);
+  });
+
+  it('which their budgets alone bring down to 4', async () => {
+    layers = await Layers.start(plainly, { retryBudget: {} });
+    layers.onFailure = (error) => transient(new Error(error.message));
+    expect(await failing()).to.deep.equal([2, 3, 4]);
   });
 
   it('by call.client they make 4, at the layer above the one that fails', async () => {

@@ -1,5 +1,13 @@
 import { expect } from 'chai';
-import { type Client, connect, type Safety, type Server, serve, tcp } from '../../lib/index.ts';
+import {
+  type Client,
+  connect,
+  retryBudget,
+  type Safety,
+  type Server,
+  serve,
+  tcp,
+} from '../../lib/index.ts';
 import { FaultMedium } from '../../lib/testing/index.ts';
 import { expectTruth, type Told, toldOf } from '../support/truth.ts';
 import { Executions, verbs } from '../support/verbs.ts';
@@ -45,8 +53,8 @@ describe('While the server lives, a lost connection costs no call', () => {
       random: () => 0,
       reconnectBaseMs: 1,
       reconnectCapMs: 1,
-      // So many losses one after another are more than the budget bears.
-      retryBudget: false,
+      // One for each client, as if each were a process of its own.
+      retryBudget: retryBudget(),
     });
     const told = await callAll(client, round);
     await client.close();

@@ -11,6 +11,7 @@ import {
   type Verbs,
 } from '../../lib/index.ts';
 import { VirtualClock } from '../../lib/testing/index.ts';
+import { ampleBudget } from './budgets.ts';
 import { Executions } from './verbs.ts';
 
 /** A server whose handlers do what the test says, and clients with a clock that stands still. */
@@ -48,7 +49,8 @@ export class Answering<V extends Verbs> {
   /** The next client; delays are half of what they can be at most. */
   connect(options: ClientOptions<V> = {}): Client<V> {
     const url = this.server.urls[0] as string;
-    const chosen = { clock: this.clock, random: () => 0.5, ...options };
+    const { clock } = this;
+    const chosen = { clock, random: () => 0.5, retryBudget: ampleBudget, ...options };
     this.client = connect<V>(url, this.#verbs, chosen as ClientOptions<NoInfer<V>>);
     this.client.on('replay', (event) => this.replays.push(event));
     this.#clients.push(this.client);

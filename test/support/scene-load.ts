@@ -26,7 +26,7 @@ export interface LoadOptions {
 
 /** For a machine on which nothing is at rest: what is lost is dialled again at once. */
 const hasty: ClientOptions = {
-  // So many losses one after another are more than the budget bears.
+  // A server that is killed again and again loses most of what comes: more than a budget bears.
   retryBudget: false,
   reconnectBaseMs: 2,
   reconnectCapMs: 20,
