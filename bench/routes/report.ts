@@ -33,6 +33,17 @@ export function report(outcomes: Readonly<Record<PhaseName, Outcome>>): string {
     .join('\n');
 }
 
+/** What effective success costs, in words. */
+export function price({ budgeted, retried }: Readonly<Record<PhaseName, Outcome>>): string {
+  const took = (retried.client.total.replays / retried.calls).toFixed(2);
+  const spent = (budgeted.client.total.replays / budgeted.calls).toFixed(2);
+  const [all, some] = [retried, budgeted].map(({ client }) => percent(client.effectiveSuccess));
+  return [
+    `${all} took ${took} replays for each call: what fails half of the time must be tried twice on average.`,
+    `The default budget bears 0.2 (${spent} were made), and so ${some}; a server whose verb bears more publishes that.`,
+  ].join('\n');
+}
+
 function cellsOf(route: Route): string[] {
   return [
     percent(route.effectiveSuccess),

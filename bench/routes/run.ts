@@ -1,7 +1,7 @@
 /**
  * The demonstration of "How we designed retries in Linkerd 2.2": a verb that fails half of the time,
- * called without retries, with those of the default budget, with all that it takes, and with a
- * time-out of 25 ms besides. The figures are those of `client.routes()`. Exit code 1 if they do not
+ * called without retries, with those of the default budget, with as many as it takes because the
+ * server publishes that the verb bears them, and with a time-out of 25 ms besides. The figures are those of `client.routes()`. Exit code 1 if they do not
  * show what they should.
  *
  * Usage, after `npm run build && tsc -p bench`:
@@ -14,7 +14,7 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { type Outcome, type PhaseName, phases, play } from './phases.ts';
 import { problemsOf } from './reckoning.ts';
-import { report } from './report.ts';
+import { price, report } from './report.ts';
 
 /** A run that is not over by then hangs, and that is a failure too. */
 const maxRunMs = 60_000;
@@ -39,7 +39,7 @@ console.log(
 );
 const outcomes = {} as Record<PhaseName, Outcome>;
 for (const name of names) outcomes[name] = await play(phases[name], seed, phaseMs);
-console.log(report(outcomes));
+console.log(`${report(outcomes)}\n\n${price(outcomes)}`);
 
 const problems = problemsOf(outcomes);
 for (const problem of problems) console.log(`! Does not hold: ${problem}`);

@@ -1,8 +1,5 @@
-import { defineVerbs, read, type Server, serve, transient } from 'holdfast';
+import { defineVerbs, read, type Server, serve, transient, type VerbSettings } from 'holdfast';
 import { between, seededRandom } from '../demo/random.ts';
-
-/** What client and server share: one verb, which changes nothing. */
-export const authors = defineVerbs({ head: read<number, string>() });
 
 /** Share of the attempts that fail. */
 export const failureShare = 0.5;
@@ -14,9 +11,14 @@ export interface Service {
   readonly runs: () => number;
 }
 
-/** Starts the server; what fails, and how long it takes, depends on the seed alone. */
-export async function startService(seed: number): Promise<Service> {
+/**
+ * Starts the server; what fails, and how long it takes, depends on the seed alone.
+ *
+ * @param settings what the server publishes of its verb, which changes nothing
+ */
+export async function startService(seed: number, settings: VerbSettings): Promise<Service> {
   const random = seededRandom(seed);
+  const verbs = defineVerbs({ head: read<number, string>(settings) });
   let runs = 0;
   const head = async (id: number): Promise<string> => {
     runs++;
@@ -27,6 +29,6 @@ export async function startService(seed: number): Promise<Service> {
     if (fails) throw transient(new Error('a replica is behind'));
     return `author ${id}`;
   };
-  const server = await serve(authors, { head }, { listen: 'tcp://127.0.0.1:0' });
+  const server = await serve(verbs, { head }, { listen: 'tcp://127.0.0.1:0' });
   return { server, runs: () => runs };
 }

@@ -183,8 +183,8 @@ export class Calls implements Deadlines, AttemptsOwner {
       if (call.attempts > 0) {
         call.renewHeader();
         call.verb.figures?.replayed(now);
-      } else {
-        link.budget.deposit(now);
+      } else if (!call.isCopy) {
+        link.budget.deposit(now, call.verb.row.settings.retryRatio);
       }
       this.#pacing.onSent(now);
       call.attempts++;

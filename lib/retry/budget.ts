@@ -53,8 +53,12 @@ export function resolveBudget(
  * bounds them together. Times are those of the clients' clock.
  */
 export interface RetryBudget {
-  /** A first attempt was sent. */
-  deposit(now: number): void;
+  /**
+   * A first attempt was sent.
+   *
+   * @param ratio how many replays it earns, if its verb says that; otherwise as many as any
+   */
+  deposit(now: number, ratio?: number): void;
   /** Takes the cost of one replay; false when there is nothing left. */
   withdraw(now: number): boolean;
   /**
@@ -66,7 +70,7 @@ export interface RetryBudget {
 
 /**
  * A budget for replays of calls that may have run, and of calls that the server refused for now:
- * what Finagle's `RetryBudget` and Linkerd do. Each first attempt earns `ratio` of a replay; what is
+ * what Finagle's `RetryBudget` and Linkerd do. Each first attempt earns `ratio` of a replay, or what its verb says; what is
  * earned and what is spent are forgotten after `ttlMs`, so in no such time are there more replays
  * than that share.
  *
@@ -87,6 +91,7 @@ class ReplayBudget implements RetryBudget {
   readonly #ratio: number;
   readonly #minPerMs: number;
   readonly #reserve: number;
+  /** In millionths: sums of whole numbers stay exact. */
   readonly #earned: SlidingCount;
   readonly #spent: SlidingCount;
   #inReserve: number;
@@ -106,8 +111,8 @@ class ReplayBudget implements RetryBudget {
     this.#spent = new SlidingCount(slots + 1, slotMs);
   }
 
-  deposit(now: number): void {
-    this.#earned.add(now);
+  deposit(now: number, ratio: number = this.#ratio): void {
+    this.#earned.add(now, Math.round(ratio * million));
   }
 
   forgive(now: number): boolean {
@@ -117,8 +122,7 @@ class ReplayBudget implements RetryBudget {
   }
 
   withdraw(now: number): boolean {
-    const left = this.#ratio * this.#earned.total(now) - this.#spent.total(now);
-    if (left >= almostOne) {
+    if (this.#earned.total(now) >= (this.#spent.total(now) + 1) * million) {
       this.#spent.add(now);
       return true;
     }
@@ -133,6 +137,8 @@ class ReplayBudget implements RetryBudget {
 
 /** Into how many parts `ttlMs` is divided. */
 const slots = 10;
+
+const million = 1_000_000;
 
 /** Sums of fractions are not exact. */
 const almostOne = 1 - 1e-9;

@@ -13,10 +13,10 @@ export class SlidingCount {
     this.#counts = new Array(slots).fill(0);
   }
 
-  add(now: number): void {
+  add(now: number, count = 1): void {
     if (now >= this.#endsAt) this.#turn(now);
-    (this.#counts[this.#index] as number)++;
-    this.#total++;
+    (this.#counts[this.#index] as number) += count;
+    this.#total += count;
   }
 
   total(now: number): number {

@@ -2,6 +2,7 @@ import {
   type Check,
   type Checks,
   milliseconds,
+  numberFrom,
   optionError,
   show,
   wholeNumber,
@@ -28,6 +29,11 @@ export interface VerbSettings {
    * link alone is watched.
    */
   readonly inactivityTimeoutMs?: number;
+  /**
+   * How many replays a call of the verb adds to the retry budget of its server: 1 bears that each
+   * call is sent again once. Default: the `ratio` of the client's `retryBudget`.
+   */
+  readonly retryRatio?: number;
 }
 
 /** Checks of a verb's settings; a server's published table is held to the same. */
@@ -38,6 +44,7 @@ export const settingChecks: Checks<VerbSettings> = {
   maxReplayAgeMs: milliseconds(),
   leaseMs: milliseconds(),
   inactivityTimeoutMs: milliseconds(1),
+  retryRatio: numberFrom(0, 1_000),
 };
 
 /** Check of a validator. */

@@ -113,6 +113,7 @@ export function stricterRow(mine: VerbRow, theirs: VerbRow): VerbRow {
       ...pick('maxReplayAgeMs', Math.min, mine, theirs),
       ...pick('leaseMs', Math.max, mine, theirs),
       ...pick('inactivityTimeoutMs', Math.min, mine, theirs),
+      ...pick('retryRatio', Math.min, mine, theirs),
     },
   };
 }

@@ -9,10 +9,12 @@ import {
   type HoldfastError,
   type Medium,
   memory,
+  read,
   refuse,
   retryBudget,
   type Server,
   serve,
+  type Verbs,
 } from '../../lib/index.ts';
 import { budgetDefaults } from '../../lib/retry/budget.ts';
 import { VirtualClock } from '../../lib/testing/index.ts';
@@ -165,6 +167,32 @@ describe('A client whose retry budget is empty', () => {
     server = await serve(verbs, { ...allOk }, { listen: here });
     expect(await Promise.all(calls)).to.deep.equal(new Array(30).fill('ok'));
   });
+
+  for (const [what, registry, expected] of [
+    ['is what the server publishes of the verb, without a registry', undefined, 'ok'],
+    ['is no more than the client says', { flaky: read<string, string>({ retryRatio: 0 }) }, 'empty'],
+    ['is no more than the server says', { flaky: read<string, string>({ retryRatio: 5 }) }, 'ok'],
+  ] as const) {
+    it(`is filled by what a call earns, which ${what}`, async () => {
+      const seen = new Set<string>();
+      const flaky = (name: string): string => {
+        if (seen.has(name)) return 'ok';
+        seen.add(name);
+        throw refuse({ retryAfterMs: 1 });
+      };
+      const here = memory('published');
+      const published = { flaky: read<string, string>({ retryRatio: 1 }) };
+      server = await serve(published, { flaky }, { listen: here });
+      const caller: Client<Verbs> = connect(here, registry as Verbs | undefined, {
+        retryBudget: poor,
+      });
+      for (let index = 0; index < 10; index++) {
+        const told = caller.invoke('flaky', `${index}`).catch(({ code }) => code);
+        expect(await told).to.equal(expected === 'ok' ? 'ok' : 'ERR_HOLDFAST_BUDGET');
+      }
+      await caller.close();
+    });
+  }
 
   it('spends one replay for each call that was lost on its way, and fails the others', async () => {
     scripted = await ScriptedServer.start(

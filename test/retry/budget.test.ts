@@ -38,6 +38,14 @@ describe('retryBudget', () => {
     }
   });
 
+  it('earns what the verb of a first attempt says, where it says something', () => {
+    const budget = retryBudget({ reserve: 0 });
+    for (const ratio of [2, 0.5, 0, undefined, 0.3]) budget.deposit(1_000, ratio);
+    expect(drain(budget, 1_000)).to.equal(3);
+    for (let index = 0; index < 1_000; index++) budget.deposit(1e6, 0.001);
+    expect(drain(budget, 1e6)).to.equal(1);
+  });
+
   it('forgets what was earned after ttlMs, and not before nine tenths of it', () => {
     for (const [afterMs, left] of [
       [0, 20],

@@ -69,6 +69,7 @@ describe('verbs', () => {
       ['maxAttempts', 256],
       ['maxReplayAgeMs', -1],
       ['leaseMs', Number.NaN],
+      ['retryRatio', -1],
       ['input', {}],
       ['input', null],
       ['output', () => true],

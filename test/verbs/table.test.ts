@@ -142,6 +142,7 @@ describe("a server's table", () => {
       maxReplayAgeMs: [-1, Number.NaN],
       leaseMs: [-1, []],
       inactivityTimeoutMs: [0, '1'],
+      retryRatio: [-0.1, 1_001, Number.NaN, '1'],
     };
     for (const [name, values] of Object.entries(wrong)) {
       for (const value of values) {
@@ -175,6 +176,7 @@ describe('stricterRow', () => {
       maxReplayAgeMs: 0,
       leaseMs: 5,
       inactivityTimeoutMs: 7,
+      retryRatio: 0.5,
     };
     const theirs = {
       timeoutMs: 10,
@@ -183,6 +185,7 @@ describe('stricterRow', () => {
       maxReplayAgeMs: 9,
       leaseMs: 50,
       inactivityTimeoutMs: 6,
+      retryRatio: 2,
     };
     const stricter = {
       timeoutMs: 1,
@@ -191,6 +194,7 @@ describe('stricterRow', () => {
       maxReplayAgeMs: 0,
       leaseMs: 50,
       inactivityTimeoutMs: 6,
+      retryRatio: 0.5,
     };
     expect(stricterRow(row('read', mine), row('read', theirs)).settings).to.deep.equal(stricter);
     expect(stricterRow(row('read', theirs), row('read', mine)).settings).to.deep.equal(stricter);
