@@ -228,7 +228,7 @@ export class Attempts {
     const again: Call[] = [];
     const now = this.#options.clock.now();
     const calls = this.#calls.on(link);
-    if (calls.length > 0 && link.isUseful) link.isForgiven = link.budget.forgive(now);
+    if (calls.length > 0) link.isForgiven = link.budget.forgive(now, link.isUseful);
     for (const call of calls) {
       // Ended by a listener that was told of another one.
       if (call.link !== link) continue;

@@ -62,10 +62,11 @@ export interface RetryBudget {
   /** Takes the cost of one replay; false when there is nothing left. */
   withdraw(now: number): boolean;
   /**
-   * A connection was lost that had proved useful. When that has not happened for `ttlMs`, the replays
-   * of what was on it are free.
+   * A connection was lost; true when the replays of what was on it are free.
+   *
+   * @param wasUseful it had answered a call
    */
-  forgive(now: number): boolean;
+  forgive(now: number, wasUseful: boolean): boolean;
 }
 
 /**
@@ -81,9 +82,10 @@ export interface RetryBudget {
  * 10 s (`minPerSecond`): in an outage it is one probe in each such interval, whatever comes before.
  *
  * And one lost connection is forgiven in `ttlMs`, with all the calls that were on it, if it had proved
- * useful before: many calls that are made at once after a silence, into a path that died meanwhile,
- * are no storm, and must not fail. A server that dies again and again is forgiven no more than that,
- * and in an outage, where nothing proves useful, nothing is but the connection that it began with.
+ * useful before, or is the first of all: many calls that are made at once after a silence, into a path
+ * that died meanwhile, are no storm, and must not fail. A server that dies again and again is forgiven
+ * no more than that, and in an outage, where nothing proves useful, nothing is but the connection that
+ * it began with.
  *
  * No timer; each operation takes constant time, spread over many.
  */
@@ -115,8 +117,9 @@ class ReplayBudget implements RetryBudget {
     this.#earned.add(now, Math.round(ratio * million));
   }
 
-  forgive(now: number): boolean {
-    if (now - this.#forgivenAt < this.#ttlMs) return false;
+  forgive(now: number, wasUseful: boolean): boolean {
+    const isFirst = this.#forgivenAt === Number.NEGATIVE_INFINITY;
+    if (!isFirst && !(wasUseful && now - this.#forgivenAt >= this.#ttlMs)) return false;
     this.#forgivenAt = now;
     return true;
   }

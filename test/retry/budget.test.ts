@@ -90,6 +90,28 @@ describe('retryBudget', () => {
     expect(drain(budget, 1e9)).to.equal(4);
   });
 
+  it('forgives the first lost connection, and then one that was useful in each ttlMs', () => {
+    const budget = retryBudget();
+    const told = [
+      [1_000, false],
+      [2_000, true],
+      [10_999, true],
+      [11_000, false],
+      [11_000, true],
+      [20_999, true],
+      [21_000, true],
+    ] as const;
+    expect(told.map(([now, wasUseful]) => budget.forgive(now, wasUseful))).to.deep.equal([
+      true,
+      false,
+      false,
+      false,
+      true,
+      false,
+      true,
+    ]);
+  });
+
   it('takes what is earned before it takes the reserve', () => {
     const budget = retryBudget({ minPerSecond: 0, reserve: 3 });
     deposit(budget, 0, 50);

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { type Client, connect, serve } from '../../lib/index.ts';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
 import { VirtualClock } from '../../lib/testing/index.ts';
+import { ampleBudget } from '../support/budgets.ts';
 import { failureOf } from '../support/failure.ts';
 import { Gated, Switch } from '../support/gated.ts';
 import {
@@ -210,7 +211,8 @@ describe('A bounded server, as its clients see it', () => {
 
   it('loses no call: those that were refused come again', async () => {
     one = await Gated.start(undefined, verbs, { maxConcurrency: 1, maxQueue: 1 });
-    client = connect(one.url, verbs, { reconnectBaseMs: 2, reconnectCapMs: 5 });
+    const quick = { reconnectBaseMs: 2, reconnectCapMs: 5 };
+    client = connect(one.url, verbs, { ...quick, retryBudget: ampleBudget });
     const names = Array.from({ length: 6 }, (_, index) => `pay ${index}`);
     const calls = Promise.all(names.map((name) => client.call.mutate(name)));
     for (const done of names.keys()) {
