@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 
 /** Debian's package for each program that the system tests use. */
 const packages: Readonly<Record<string, string>> = {
+  brz: 'brz',
   haproxy: 'haproxy',
   sshd: 'openssh-server',
   ssh: 'openssh-client',
