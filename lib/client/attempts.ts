@@ -131,7 +131,9 @@ export class Attempts {
         this.#calls.reject(call, error);
         return;
       }
-      if (failure.transient || call.extras?.retryIf !== undefined) {
+      // Of a "once" call there is no other answer, and under another number it would be another call.
+      const isLasting = call.row.safety === 'once';
+      if (!isLasting && (failure.transient || call.extras?.retryIf !== undefined)) {
         // It is sent again already: it must not be a second time.
         troubles.answer = error;
         if (call.link === undefined) this.#calls.renumber(call);

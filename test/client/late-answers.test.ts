@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
 import { ampleBudget } from '../support/budgets.ts';
+import { failureOf } from '../support/failure.ts';
 import { greet, listFrame, type RawPeer, reply, replyOf } from '../support/raw-peer.ts';
 import { ScriptedServer } from '../support/scripted-server.ts';
 
@@ -79,6 +80,24 @@ describe('An answer that comes when its attempt was given up already', () => {
       expect(script.client.pending).to.equal(0);
     });
   }
+
+  it('ends a "once" call: a repeat under another number would be another call', async () => {
+    // The answer comes in the pause behind the second time-out.
+    let chance = 0;
+    const numbers: number[] = [];
+    await start(
+      (_, number) => numbers.push(number),
+      () => chance,
+    );
+    const call = failureOf(script.client.call.once('x', { timeoutMs: 3_000 }));
+    await cancelled(1);
+    chance = 0.9;
+    await cancelled(2);
+    const [peer] = script.peers;
+    passing(peer as RawPeer, numbers[0] as number);
+    expect(await call).to.include({ code: 'ERR_HOLDFAST_REMOTE', outcome: 'executed' });
+    expect(new Set(numbers).size).to.equal(1);
+  });
 
   it('ends the call when it is final, or good', async () => {
     await start(
