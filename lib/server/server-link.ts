@@ -200,6 +200,8 @@ export class ServerLink implements ChannelUser, ServerSink {
     }
     const { session, isNew } = opened;
     this.session = session;
+    // Before its first connection a client has called nobody.
+    if (isNew && link === 1) session.isComplete = true;
     // First the fence, then the verdicts: what an older link has not delivered is never executed.
     session.join(this, link, this.#maxFrameBytes);
     const { acknowledged = 0, resume = [] } = client;

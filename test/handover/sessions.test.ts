@@ -287,10 +287,16 @@ describe('A server that takes over from another', () => {
       readonly verdicts?: Uint8Array;
     }
 
-    async function resumed(...numbers: readonly number[]): Promise<readonly [RawPeer, Greeting]> {
+    const resumed = (...numbers: readonly number[]): Promise<readonly [RawPeer, Greeting]> =>
+      greeted({ session }, ...numbers);
+
+    async function greeted(
+      fields: { readonly session: Buffer; readonly link?: number },
+      ...numbers: readonly number[]
+    ): Promise<readonly [RawPeer, Greeting]> {
       const peer = await RawPeer.connect(heir.server.urls[0] as string);
       const resume = numbers.length === 0 ? {} : { resume: Buffer.concat(numbers.map(u48)) };
-      peer.send(clientHello({ session, ...resume }));
+      peer.send(clientHello({ ...fields, ...resume }));
       return [peer, unpack((await peer.nextOf(FrameType.hello)).body) as Greeting];
     }
 
@@ -337,6 +343,20 @@ describe('A server that takes over from another', () => {
       next.send(frame(FrameType.ask, u48(1), u48(2), u48(9)));
       const { body } = await next.nextOf(FrameType.verdicts);
       expect([...body.subarray(18)]).to.deep.equal([forgotten, forgotten, forgotten]);
+    });
+
+    it('knows all calls of a client that has come here first', async () => {
+      await takeOver();
+      for (const link of [1, 2]) {
+        const fields = { session: randomBytes(16), link };
+        const [first] = await greeted(fields);
+        first.destroy();
+        const [, { verdicts, heirOf }] = await greeted({ ...fields, link: link + 1 }, 1);
+        expect([...(verdicts ?? [])]).to.deep.equal([never]);
+        // Only of the other client an answer to an earlier connection could be missing.
+        const servers = link === 1 ? [old.server.core.hello.server] : undefined;
+        expect(heirOf, `from connection ${link} on`).to.deep.equal(servers);
+      }
     });
 
     it('lets nobody join a session at the old one that it has taken', async () => {
