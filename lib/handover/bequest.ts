@@ -48,6 +48,7 @@ export class Bequest {
     };
     bequest.#server = await serve(handOverVerbs, bequest.#handlers(), {
       listen: listener,
+      clock: core.options.clock,
       maxFrameBytes: handOverFrameBytes,
       maxIncomingBytes: handOverFrameBytes,
       maxOutgoingBytes: handOverFrameBytes,

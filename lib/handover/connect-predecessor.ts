@@ -1,4 +1,5 @@
 import { connect } from '../client/connect.ts';
+import type { ClientOptions } from '../client/options.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Channel, Medium } from '../media/medium.ts';
 import type { Predecessor } from '../server/predecessor.ts';
@@ -9,10 +10,12 @@ import { handOverFrameBytes, handOverVerbs } from './verbs.ts';
  *
  * @param takeChannel gives the connection with the predecessor, once
  * @param onReady the predecessor lets go
+ * @param nature where time and chance come from
  */
 export function connectPredecessor(
   takeChannel: () => Channel | Promise<Channel> | undefined,
   onReady: () => void,
+  nature: Pick<ClientOptions, 'clock' | 'random'> = {},
 ): Predecessor {
   const medium: Medium = {
     address: 'hand-over:',
@@ -27,6 +30,7 @@ export function connectPredecessor(
     // It may be busy with ending, but not for so long.
     heartbeatTimeoutMs: 30_000,
     replay: 'never',
+    ...nature,
   });
   const { call } = client;
   return {

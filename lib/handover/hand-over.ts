@@ -1,10 +1,7 @@
-import { HoldfastError } from '../errors.ts';
-import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { DrainReport, Server } from '../server/server.ts';
 import { anything, type Checks, milliseconds, ofType, resolveOptions } from '../util/check.ts';
-import type { Clock } from '../util/clock.ts';
-import { Bequest } from './bequest.ts';
-import { type Successor, spawnSuccessor } from './spawn-successor.ts';
+import { failed, passOn } from './pass-on.ts';
+import { spawnSuccessor } from './spawn-successor.ts';
 
 /** How a hand-over goes. Durations are milliseconds. */
 export interface HandOverOptions {
@@ -33,9 +30,6 @@ const checks: Checks<HandOverOptions> = {
   cwd: ofType('string'),
   env: anything,
 };
-
-/** What a successor that does not ask any more may take for its end, in ms. */
-const farewellMs = 10_000;
 
 const underWay = new WeakSet<Server>();
 
@@ -68,60 +62,9 @@ export async function handOver(
     await core.heir?.over;
     const { listenings } = core;
     const successor = await spawnSuccessor({ command, listenings, cwd, env });
-    const bequest = await Bequest.on(successor.channel, core);
-    try {
-      await whenReady(bequest, successor, core.options.clock, readyTimeoutMs);
-    } catch (error) {
-      await successor.stop();
-      await bequest.close();
-      throw error;
-    }
-    const onDone = (): Promise<unknown> =>
-      within<unknown>(core.options.clock, farewellMs, [bequest.finish(), successor.ended]);
-    const cut = await core.drain({ timeoutMs, noticeMs, successor: { onDone } });
-    await bequest.close();
+    const cut = await passOn(core, successor, { readyTimeoutMs, timeoutMs, noticeMs });
     return { pid: successor.process.pid as number, cut };
   } finally {
     underWay.delete(server);
   }
-}
-
-async function whenReady(
-  bequest: Bequest,
-  successor: Successor,
-  clock: Clock,
-  timeoutMs: number,
-): Promise<void> {
-  const ready = bequest.ready.then(() => 'ready' as const);
-  const ended = successor.ended.then((how) => `the successor ended before it listened: ${how}`);
-  const result = await within(clock, timeoutMs, [ready, ended]);
-  if (result === 'ready') return;
-  throw failed(result ?? `the successor did not listen within ${timeoutMs} ms`);
-}
-
-/** What comes first; undefined when nothing comes in time. */
-async function within<Value>(
-  clock: Clock,
-  timeoutMs: number,
-  awaited: readonly Promise<Value>[],
-): Promise<Value | undefined> {
-  const wheel = wheelOf(clock);
-  let ring = (): void => {};
-  const alarm = new Alarm(wheel, () => ring());
-  const tooLate = new Promise<undefined>((resolve) => {
-    ring = () => resolve(undefined);
-  });
-  wheel.hold();
-  alarm.set(clock.now() + timeoutMs);
-  try {
-    return await Promise.race([...awaited, tooLate]);
-  } finally {
-    alarm.clear();
-    wheel.release();
-  }
-}
-
-function failed(why: string): HoldfastError {
-  const message = `Hand-over failed, and this server goes on: ${why}`;
-  return new HoldfastError('ERR_HOLDFAST_HAND_OVER', message);
 }
