@@ -15,6 +15,7 @@ import type {
   ReplayEvent,
   StateEvent,
 } from './events.ts';
+import { FurtherLinks } from './further-links.ts';
 import type { LinkContext, LinkOwner } from './link-owner.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { Readers } from './readers.ts';
@@ -35,9 +36,10 @@ export interface LinksListener {
 }
 
 /**
- * The links of one client: at most one that calls are sent on, one that is being made, and those
- * that were left. It dials when somebody waits, waits longer from failure to failure, and moves on
- * from a link that dies, or whose server drains: from that only when there is another.
+ * The links of one client: at most one that calls are sent on (and further ones, where the protocol
+ * and `maxLinks` allow them), one that is being made, and those that were left. It dials when
+ * somebody waits, waits longer from failure to failure, and moves on from a link that dies, or whose
+ * server drains: from that only when there is another.
  */
 export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   readonly calls: Calls;
@@ -48,6 +50,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   #next: 'none' | 'waiting' | 'connecting' = 'none';
   #isClosed = false;
   #link: ClientLink | undefined;
+  readonly #further: FurtherLinks;
   /** Links that were left: their calls are finished there. */
   readonly #others = new Set<ClientLink>();
   #isScheduled = false;
@@ -73,6 +76,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     this.#readers = new Readers(options.clock, () => this.#lastFailure);
     this.#backoffAlarm = new Alarm(wheelOf(options.clock), () => this.#onBackoffOver());
     this.calls = new Calls(this, options, shared.protocol);
+    this.#further = new FurtherLinks(shared.protocol, options.maxLinks);
     const context = { ...shared, owner: this, options };
     this.#endpoints = new Endpoints(media, options.random);
     this.#dialler = new Dialler(this.#endpoints, context, this);
@@ -139,6 +143,8 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   }
 
   nextCall(link: ClientLink): Call | undefined {
+    // The next one may need another link.
+    if (this.#further.isPossible) this.schedule();
     return this.calls.nextCall(link);
   }
 
@@ -172,11 +178,13 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   onDialled(link: ClientLink): void {
     const older = this.#link;
     this.#next = 'none';
-    this.#link = link;
     this.#lastFailure = undefined;
-    if (older !== undefined) {
-      this.#others.add(older);
-      older.leave();
+    if (older !== undefined && !older.isDraining) {
+      this.#further.add(link);
+    } else {
+      this.#link = link;
+      if (older !== undefined) this.#others.add(older);
+      older?.leave();
     }
     this.#listener.onLinkUp(link.label);
     this.#tellState(undefined);
@@ -256,7 +264,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   onLost(link: ClientLink, cause: Error | undefined): void {
     if (this.#dialler.lost(link, cause)) return;
     this.#listener.onLinkDown(link.label, cause);
-    if (link === this.#link) {
+    if (link === this.#link || this.#further.delete(link)) {
       this.#endpoints.failed(link.medium, this.#options.clock.now());
       if (!link.isUseful) this.#tries++;
       this.#lastFailure = cause;
@@ -289,13 +297,14 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   #onTick(): void {
     this.#isScheduled = false;
     if (this.#link !== undefined) this.#link.pump();
+    this.#further.pump();
     this.#seek();
   }
 
   /** No call is sent on the link any more, if it is the one that they are sent on. */
   #leave(link: ClientLink, cause: Error | undefined): void {
     if (link !== this.#link) return;
-    this.#link = undefined;
+    this.#link = this.#further.take();
     this.#others.add(link);
     this.#tellState(cause);
   }
@@ -303,12 +312,14 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   /** Sees to a link if somebody needs one; to the next already when the server goes. */
   #seek(): void {
     if (this.#next !== 'none' || this.#isClosed) return;
-    if (this.#link !== undefined && !this.#link.isDraining) return;
+    const link = this.#link;
+    const isFurther = link !== undefined && !link.isDraining;
+    if (isFurther && !this.#further.isAnotherNeeded(link, this.calls.waiting)) return;
     if (!this.#isNeeded()) return;
     // Every address gets one try before there is a pause.
     const rounds = Math.max(0, this.#tries - this.#endpoints.count + 1);
     const delayMs = dialDelayMs(rounds, this.#lastFailure, this.#options);
-    if (this.#tries > 0 || this.#dialler.linkCount > 0) {
+    if (this.#tries > 0 || (this.#dialler.linkCount > 0 && !isFurther)) {
       this.#listener.onReconnecting({ attempt: this.#tries, delayMs, cause: this.#lastFailure });
     }
     if (delayMs === 0) {
@@ -339,7 +350,6 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
 
   #end(reason: Error | undefined): void {
     if (this.#isClosed) return;
-    const link = this.#link;
     this.#isClosed = true;
     this.#tellState(reason);
     this.#backoffAlarm.clear();
@@ -349,7 +359,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     });
     this.#readers.reject(closed);
     this.#dialler.cancel(reason ?? closed);
-    if (link !== undefined) {
+    for (let link = this.#link; link !== undefined; link = this.#further.take()) {
       this.#link = undefined;
       this.#others.add(link);
     }

@@ -79,6 +79,11 @@ export interface ClientOptions<V extends Verbs = Verbs> {
   readonly reconnectCapMs?: number;
   /** How messages become bytes: what the server speaks. Default: `holdfast/1`. */
   readonly protocol?: Protocol;
+  /**
+   * Most links at a time. More than one only by protocols without sessions, for calls that would
+   * have to wait for others: they may then be executed in another order.
+   */
+  readonly maxLinks?: number;
   /** Dial at once and again after every loss, also with no call waiting. */
   readonly eager?: boolean;
   /**
@@ -122,6 +127,7 @@ export const clientDefaults: ResolvedClientOptions = Object.freeze({
   reconnectBaseMs: 100,
   reconnectCapMs: 10_000,
   protocol: holdfastProtocol,
+  maxLinks: 1,
   eager: false,
   credentials: undefined,
   maxFrameBytes: 16 * 1024 * 1024,
@@ -158,6 +164,7 @@ const checks: Checks<ClientOptions> = {
   reconnectBaseMs: milliseconds(1),
   reconnectCapMs: milliseconds(1),
   protocol: protocolLike,
+  maxLinks: wholeNumber(1, 1_000),
   eager: ofType('boolean'),
   credentials: anything,
   maxFrameBytes: frameBytes,

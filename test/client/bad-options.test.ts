@@ -81,6 +81,7 @@ describe('The options of a client', () => {
     [{ pacing: 1 }, 'Option "pacing" must be a boolean, got 1'],
     [{ protocol: 'bzr' }, 'Option "protocol" must be an object, got "bzr"'],
     [{ protocol: { callWriter: () => 1 } }, '"protocol.clientWire" must be a function, got undef'],
+    [{ maxLinks: 0 }, 'Option "maxLinks" must be a whole number from 1 to 1000, got 0'],
     [{ eager: 1 }, 'Option "eager" must be a boolean, got 1'],
     [{ random: 0.5 }, 'Option "random" must be a function, got 0.5'],
     [{ clock: Date }, 'Option "clock" must be an object, got a function'],
