@@ -1,7 +1,10 @@
 import { expect } from 'chai';
-import { memory } from '../../lib/index.ts';
+import { defineVerbs, idempotent, memory } from '../../lib/index.ts';
 import {
+  type CheckedApplication,
+  type CheckVerbsOptions,
   type Course,
+  checkVerbs,
   FaultMedium,
   type FaultMediumOptions,
   type Faults,
@@ -71,4 +74,37 @@ describe('The options of a fault medium', () => {
     await expectFailure(make({ rst: 0.6, fin: 0.6 }), code, 'must be 1 at most together, got 1.2');
     await expectFailure(make({ withinBytes: 0 }), code, 'Option "withinBytes" must');
   });
+});
+
+describe('The options of the check of verbs', () => {
+  const verbs = defineVerbs({ put: idempotent<string>() });
+  const setup = (): CheckedApplication<typeof verbs> => ({
+    snapshot: () => 0,
+    handlers: { put: () => {} },
+  });
+
+  for (const [options, code, text] of [
+    [{}, 'ERR_HOLDFAST_OPTION', 'Option "setup" must be a function, got undefined'],
+    [{ setup, input: {} }, 'ERR_HOLDFAST_OPTION', 'did you mean "inputs"?'],
+    [{ setup, inputs: { putt: ['a'] } }, 'ERR_HOLDFAST_OPTION', 'did you mean "put"?'],
+    [{ setup, inputs: { put: [] } }, 'ERR_HOLDFAST_OPTION', 'must be examples or a function'],
+    [{ setup, inputs: { put: 'a' } }, 'ERR_HOLDFAST_OPTION', 'must be examples or a function'],
+    [
+      { setup, inputs: { put: [() => 1] } },
+      'ERR_HOLDFAST_OPTION',
+      'An input of "put" must be plain',
+    ],
+    [{ setup, rounds: -1 }, 'ERR_HOLDFAST_OPTION', 'Option "rounds" must'],
+    [
+      { setup: () => ({ ...setup(), snapshot: () => () => 1 }) },
+      'ERR_HOLDFAST_OPTION',
+      'A snapshot must be plain data',
+    ],
+    [{ setup: () => ({ handlers: {} }) }, 'ERR_HOLDFAST_REGISTRY', 'Verb "put" needs a handler'],
+  ] as const) {
+    it(`refuses what cannot be tried: ${text}`, async () => {
+      const given = options as unknown as CheckVerbsOptions<typeof verbs>;
+      await expectFailure(checkVerbs(verbs, given), code, text);
+    });
+  }
 });
