@@ -19,6 +19,9 @@ export const restartsPage: string = textOf('lib/handover/RESTARTS.md');
 /** The page on what users get for their own tests. */
 export const testingPage: string = textOf('lib/testing/TESTING.md');
 
+/** The page on protocols of one's own. */
+export const protocolPage: string = textOf('lib/protocols/PROTOCOL-SEAM.md');
+
 function textOf(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 }
@@ -51,7 +54,7 @@ export interface Snippet {
 
 /** Every TypeScript snippet of the documents, in order. */
 export function snippets(): Snippet[] {
-  return [readme, sshPage, oncePage, restartsPage, testingPage].flatMap((text) => {
+  return [readme, sshPage, oncePage, restartsPage, testingPage, protocolPage].flatMap((text) => {
     return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => {
       const file = /^\/\/ ([a-z]+\.ts)\n/.exec(code)?.[1];
       if (file === undefined) throw new Error(`A snippet does not name its file:\n${code}`);

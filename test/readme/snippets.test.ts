@@ -19,6 +19,8 @@ describe("README's snippets", function () {
   const restarting = ['restart.ts', 'notify.ts', 'launcher.ts', 'launched.ts'];
   /** Those that need a database; see once-page.test.ts and readme.system.ts. */
   const databases = ['sql.ts', 'fleet.ts'];
+  /** Those of other pages; see protocol-page.test.ts. */
+  const elsewhere = ['lines.ts'];
   const all = snippets();
   const isAlone = ({ file, code }: Snippet): boolean =>
     promised({ code }) !== '' && ![...remote, ...databases].includes(file);
@@ -74,7 +76,7 @@ describe("README's snippets", function () {
 
   it('are all run', () => {
     const names = alone.map(({ file }) => file);
-    const run = [...together, ...remote, ...restarting, ...databases, ...names];
+    const run = [...together, ...remote, ...restarting, ...databases, ...elsewhere, ...names];
     expect(all.map(({ file }) => file)).to.have.members(run);
   });
 });
