@@ -51,11 +51,11 @@ export class Answers {
     call.ended('refused', refusal);
   }
 
-  /** Nobody can tell whether the call was executed: nothing is recorded. */
+  /** Nobody can tell whether the call was executed; a client that asks is told `forgotten`. */
   unknown(call: ServerCall, code: ErrorCode, message: string): void {
     if (call.isCancelled) return;
     const { session, number } = call;
-    session.decline(number, encodeUnknown(number, { code, message }, session.maxFrameBytes));
+    session.unknown(number, encodeUnknown(number, { code, message }, session.maxFrameBytes));
     call.ended('unknown', { code, message });
   }
 

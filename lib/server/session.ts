@@ -251,12 +251,21 @@ export class Session {
     this.#answer(number, frameOf(frame), isRecorded);
   }
 
-  /** Answers a call with a frame that says that it was not executed, or that nobody can tell. */
+  /** Answers a call with a frame that says that it was not executed. */
   decline(number: number, frame: Buffer): void {
     this.#answer(number, frameOf(frame), false);
   }
 
+  /** Answers a call with a frame that says that nobody can tell whether it was executed. */
+  unknown(number: number, frame: Buffer): void {
+    this.records.forget(number);
+    this.#answer(number, frameOf(frame), false);
+  }
+
   #answer(number: number, frame: RecordedFrame, isRecorded: boolean): void {
+    // Now: a client that comes back before the handler's last promises have settled would be told
+    // that it runs, and wait for an answer that has gone already.
+    this.running.delete(number);
     if (isRecorded) this.records.keep(number, frame);
     this.#link?.send(frame);
     this.#heir?.(number, { frame: wholeFrame(frame), isRecorded });
