@@ -1,4 +1,4 @@
-import { planOf } from './generate.ts';
+import { planOf, type RunKind } from './generate.ts';
 import { type Outcome, simulate } from './simulation.ts';
 
 /** What many runs came to. */
@@ -16,6 +16,8 @@ export interface Campaign {
   readonly first: number;
   /** From one seed to the next. */
   readonly step: number;
+  /** Only runs of this kind. */
+  readonly kind?: RunKind | undefined;
   /** True when it is enough. */
   isOver(tally: Tally): boolean;
   /** Called behind each run. */
@@ -23,10 +25,10 @@ export interface Campaign {
 }
 
 /** Runs one seed after another. */
-export async function run({ first, step, isOver, onRun }: Campaign): Promise<Tally> {
+export async function run({ first, step, kind, isOver, onRun }: Campaign): Promise<Tally> {
   const tally: Tally = { runs: 0, calls: 0, executions: 0, simulatedHours: 0, failures: [] };
   for (let seed = first; !isOver(tally); seed += step) {
-    const outcome = await simulate(planOf(seed));
+    const outcome = await simulate(planOf(seed, kind));
     add(tally, seed, outcome);
     onRun?.(tally);
   }

@@ -53,8 +53,11 @@ function judgeCall(told: Told, { plan, record }: Findings, found: Found): void {
   if (told.settledAt === undefined) return;
   if (told.error === undefined) checkReply(told, name, runs, found);
   else checkError(told, name, runs, found);
-  if (plan.strictness === 'unseen' && told.error !== undefined) {
+  if (plan.strictness !== 'unseen') return;
+  if (told.error !== undefined) {
     found('nobody sees a lost connection or a restart', `${name} fails: ${String(told.error)}`);
+  } else if (call.safety !== 'read' && runs > 1) {
+    found('a server that lives executes once', `${name} ran ${runs} times`);
   }
 }
 

@@ -53,9 +53,14 @@ const kinds = {
   calm: {},
 } as const satisfies Readonly<Record<string, Weights>>;
 
-type RunKind = keyof typeof kinds;
+export type RunKind = keyof typeof kinds;
 
-const unseen: ReadonlySet<RunKind> = new Set<RunKind>(['cuts', 'hand-overs', 'calm']);
+const unseen: ReadonlySet<RunKind> = new Set<RunKind>([
+  'cuts',
+  'hand-overs',
+  'hand-overs with cuts',
+  'calm',
+]);
 
 const kindWeights: Readonly<Record<RunKind, number>> = {
   everything: 5,
@@ -69,10 +74,17 @@ const kindWeights: Readonly<Record<RunKind, number>> = {
   calm: 1,
 };
 
-/** What a seed stands for. */
-export function planOf(seed: number): Plan {
+/** The kinds of runs. */
+export const runKinds: readonly RunKind[] = Object.keys(kinds) as RunKind[];
+
+/**
+ * What a seed stands for.
+ *
+ * @param only the kind that all runs have; otherwise the seed decides
+ */
+export function planOf(seed: number, only?: RunKind): Plan {
   const random = new Random(seed).fork('plan');
-  const kind = random.weighted(kindWeights);
+  const kind = only ?? random.weighted(kindWeights);
   const isUnseen = unseen.has(kind);
   const servers = kind === 'everything' || random.chance(0.3) ? random.int(1, 3) : 1;
   const hasStore = kind === 'stores' || (!isUnseen && random.chance(0.5));

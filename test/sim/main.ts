@@ -1,7 +1,7 @@
 /**
  * Hunts for broken promises.
  *
- *     npm run sim [-- --seed N] [--minutes M] [--hours H] [--runs R] [--first N] [--lanes L] [--trace] [--whole]
+ *     npm run sim [-- --seed N] [--minutes M] [--hours H] [--runs R] [--first N] [--lanes L] [--kind K] [--trace] [--whole]
  *
  *     --seed N      only this run: says what it breaks, makes it small and prints its trace
  *     --trace       with --seed: prints the whole trace, whether anything is broken or not
@@ -10,6 +10,7 @@
  *     --hours H     until so many simulated hours have passed
  *     --runs R      so many runs
  *     --first N     the first seed (default: taken from the time of day)
+ *     --kind K      only runs of this kind; a seed stands for another run then
  *     --lanes L     processes that work at the same time (default 2)
  *
  * Exit code 1 if a promise was broken; the first such run is made small and printed.
@@ -19,7 +20,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { run, sumOf, type Tally } from './campaign.ts';
-import { planOf } from './generate.ts';
+import { planOf, type RunKind, runKinds } from './generate.ts';
 import { report, summary } from './report.ts';
 import { simulate, tellUncaught } from './simulation.ts';
 
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     first: { type: 'string' },
     lanes: { type: 'string', default: '2' },
     lane: { type: 'string' },
+    kind: { type: 'string' },
   },
 });
 
@@ -50,6 +52,12 @@ function numberOf(
   return number;
 }
 
+function kindGiven(): RunKind | undefined {
+  const kind = runKinds.find((name) => name === values.kind);
+  if (values.kind === undefined || kind !== undefined) return kind;
+  throw new RangeError(`--kind must be one of ${runKinds.join(', ')}, not ${values.kind}`);
+}
+
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => {
     if (tellUncaught(error)) return;
@@ -64,13 +72,13 @@ else await all();
 
 async function one(seed: number): Promise<void> {
   if (values.trace) {
-    const { trace, violations } = await simulate(planOf(seed), true);
+    const { trace, violations } = await simulate(planOf(seed, kindGiven()), true);
     for (const line of trace) console.log(line);
     for (const { promise, what } of violations) console.log(`${promise}: ${what}`);
     process.exitCode = violations.length === 0 ? 0 : 1;
     return;
   }
-  const text = await report(seed, !values.whole);
+  const text = await report(seed, !values.whole, kindGiven());
   console.log(text);
   process.exitCode = text.endsWith('breaks no promise') ? 0 : 1;
 }
@@ -89,6 +97,7 @@ function lane(index: number): Promise<Tally> {
   return run({
     first: numberOf('first') + index,
     step: lanes,
+    kind: kindGiven(),
     isOver: ({ runs, simulatedHours, failures }) =>
       runs >= limits.runs ||
       simulatedHours >= limits.hours ||
@@ -113,7 +122,7 @@ async function all(): Promise<void> {
   const [worst] = tally.failures;
   if (worst === undefined) return;
   process.exitCode = 1;
-  console.log(`\n${await report(worst.seed, true)}`);
+  console.log(`\n${await report(worst.seed, true, kindGiven())}`);
 }
 
 async function inLane(index: number, first: number): Promise<Tally> {

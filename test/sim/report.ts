@@ -1,5 +1,5 @@
 import type { Tally } from './campaign.ts';
-import { planOf } from './generate.ts';
+import { planOf, type RunKind } from './generate.ts';
 import type { Plan } from './plan.ts';
 import { shrink } from './shrink.ts';
 import { simulate } from './simulation.ts';
@@ -11,8 +11,8 @@ export function summary({ runs, calls, executions, simulatedHours, failures }: T
 }
 
 /** A run that breaks a promise, made as small as it can be, with its trace. */
-export async function report(seed: number, isShrunk: boolean): Promise<string> {
-  const plan = planOf(seed);
+export async function report(seed: number, isShrunk: boolean, kind?: RunKind): Promise<string> {
+  const plan = planOf(seed, kind);
   const { violations } = await simulate(plan);
   const [first] = violations;
   if (first === undefined) return `Seed ${seed} breaks no promise`;
