@@ -1,7 +1,11 @@
+import { minWindowBytes } from '../streams/stream-receiver.ts';
 import { type Check, wholeNumber } from '../util/check.ts';
 
 /** Check of `maxFrameBytes`, which both sides have: from 1 KiB to 1 GiB. */
 export const frameBytes: Check = wholeNumber(1024, 1024 * 1024 * 1024);
+
+/** Check of `streamWindowBytes`, which both sides have: from 128 KiB to 1 GiB. */
+export const windowBytes: Check = wholeNumber(minWindowBytes, 1024 * 1024 * 1024);
 
 /** After our orderly end, how long the far side may take to end too, in ms. */
 export const closeTimeoutMs = 2_000;

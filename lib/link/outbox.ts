@@ -19,6 +19,8 @@ export class Outbox {
   readonly #ledger = new Ledger();
   /** Called when a write is through and nothing is left to write. */
   readonly #onEmpty: () => void;
+  /** Called when a write is through: it may push more, which leaves with what waits. */
+  readonly #refill: () => void;
   /** Ranges of memory that wait, as parallel lists; `#first` is the next to go. */
   #buffers: Uint8Array[] = [];
   #starts: number[] = [];
@@ -31,9 +33,10 @@ export class Outbox {
   readonly #parts: Uint8Array[] = [];
   readonly #taken = (possibly: boolean): void => this.#onTaken(possibly);
 
-  constructor(channel: Channel, onEmpty: () => void) {
+  constructor(channel: Channel, onEmpty: () => void, refill: () => void = () => {}) {
     this.#channel = channel;
     this.#onEmpty = onEmpty;
+    this.#refill = refill;
   }
 
   /** Stream offset behind everything that was pushed. */
@@ -135,6 +138,7 @@ export class Outbox {
     this.#writing = false;
     this.#written = this.#ledger.submitted;
     if (this.#closed) return;
+    this.#refill();
     if (this.#first < this.#buffers.length) this.flush();
     else this.#onEmpty();
   }

@@ -25,7 +25,7 @@ export class Answers {
   reply(call: ServerCall, value: unknown): void {
     if (call.isCancelled) return;
     try {
-      call.session.reply(call.number, value, call.isRecorded);
+      call.target.reply(call.number, value, call.isRecorded);
     } catch (error) {
       // The handler ran, but its reply cannot travel.
       this.#listener.onHandlerError(call.verb, error);
@@ -38,16 +38,16 @@ export class Answers {
   /** @param thrown for subscribers in this process */
   error(call: ServerCall, failure: RemoteFailure, thrown: unknown = failure): void {
     if (call.isCancelled) return;
-    const { session, number, isRecorded } = call;
-    session.error(number, encodeFailure(number, failure, session.maxFrameBytes), isRecorded);
+    const { session, target, number, isRecorded } = call;
+    target.error(number, encodeFailure(number, failure, session.maxFrameBytes), isRecorded);
     call.ended('error', thrown);
   }
 
   /** The call was not executed: nothing is recorded, and a client that asks is told `never`. */
   refuse(call: ServerCall, refusal: Refusal): void {
     if (call.isCancelled) return;
-    const { session, number } = call;
-    session.decline(number, encodeRefusal(number, refusal, session.maxFrameBytes));
+    const { session, target, number } = call;
+    target.decline(number, encodeRefusal(number, refusal, session.maxFrameBytes));
     call.ended('refused', refusal);
   }
 
@@ -61,7 +61,7 @@ export class Answers {
 
   /** A handler threw: it refused the call, or it failed. */
   fail(call: ServerCall, error: unknown): void {
-    if (isRefusal(error)) {
+    if (isRefusal(error) && !call.hasGiven) {
       const refusal = refusalOf(error);
       const retried = call.wasRetried || wasRetried(error);
       this.refuse(call, retried ? { ...refusal, retried } : refusal);

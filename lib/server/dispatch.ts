@@ -3,8 +3,9 @@ import { runWithin } from '../layers/layer.ts';
 import { areServerCallsHeard } from '../observe/channels.ts';
 import type { ServerWatch, ServerWatches } from '../observe/server-watch.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
+import { HoldfastStreamCodec } from '../protocols/holdfast/stream-codec.ts';
 import { unpackValue } from '../protocols/holdfast/values.ts';
-import type { Refusal } from '../protocols/protocol.ts';
+import type { Refusal, StreamCodec } from '../protocols/protocol.ts';
 import { wheelOf } from '../retry/timer-wheel.ts';
 import { isThenable } from '../util/is-thenable.ts';
 import { describeIssues, type StandardSchema } from '../verbs/schema.ts';
@@ -17,12 +18,15 @@ import type { ResolvedServerOptions } from './options.ts';
 import { ServerCall } from './server-call.ts';
 import type { ServerLink } from './server-link.ts';
 import type { Session } from './session.ts';
+import { StreamCall } from './stream-call.ts';
+import { leastBytes, noStreams } from './stream-limits.ts';
 import { transient } from './transient.ts';
 
 /** From a call that arrived to its answer: admission, the input, the handler. */
 export class Dispatch {
   readonly #served: readonly ServedVerb[];
   readonly #options: ResolvedServerOptions;
+  readonly #codec: StreamCodec = new HoldfastStreamCodec();
   readonly #answers: Answers;
   readonly #once: OnceRunner;
   readonly #watches: ServerWatches;
@@ -39,7 +43,8 @@ export class Dispatch {
   ) {
     this.#watches = watches;
     this.#watchOf = served.map(({ name }) => watches.of(name));
-    this.#served = options.propagate ? served.map(withinItsCall) : served;
+    const streamed = served.map(givingItems);
+    this.#served = options.propagate ? streamed.map(withinItsCall) : streamed;
     this.#options = options;
     this.#answers = answers;
     this.#once = once;
@@ -62,7 +67,7 @@ export class Dispatch {
       this.#watches.unknownVerb(refusal);
       return;
     }
-    const refusal = this.#refusalOf(link, session, arrived);
+    const refusal = this.#refusalOf(link, session, served, arrived);
     if (refusal !== undefined) {
       link.refuse(number, refusal);
       watch.refused(refusal);
@@ -77,10 +82,26 @@ export class Dispatch {
       watch.refused({ code, message });
       return;
     }
-    const call = new ServerCall(link, session, served, arrived, this.#options.clock, watch);
+    const call = this.#callOf(link, session, served, arrived, watch);
     if (this.#admission !== undefined) this.#admit(this.#admission, served, call, input, arrived);
     else if (served.isPlain) this.#runPlain(served, call, input);
     else this.#runChecked(call, this.#checked(served, call, input, arrived));
+  }
+
+  #callOf(
+    link: ServerLink,
+    session: Session,
+    served: ServedVerb,
+    arrived: ArrivedCall,
+    watch: ServerWatch,
+  ): ServerCall {
+    const options = this.#options;
+    if (served.verb.kind === 'unary') {
+      return new ServerCall(link, session, served, arrived, options.clock, watch);
+    }
+    const call = new StreamCall(link, session, served, arrived, options, watch, this.#codec);
+    call.attach(link.streams);
+    return call;
   }
 
   /** Nothing that waits for its turn will run here; true when there was something. */
@@ -130,6 +151,7 @@ export class Dispatch {
     if (running !== undefined) {
       if (running.link === link) throw duplicate(number);
       running.link = link;
+      running.streams?.attach(link.streams);
       watch?.overtaken();
       return true;
     }
@@ -141,14 +163,20 @@ export class Dispatch {
   }
 
   /** The limits are the session's: a client does not get more by coming again. */
-  #refusalOf(link: ServerLink, session: Session, arrived: ArrivedCall): Refusal | undefined {
+  #refusalOf(
+    link: ServerLink,
+    session: Session,
+    { verb }: ServedVerb,
+    arrived: ArrivedCall,
+  ): Refusal | undefined {
     const { maxCalls, maxIncomingBytes } = this.#options;
+    if (verb.kind !== 'unary' && !link.takesStreams) return noStreams;
     if (link.isLined) return busy('ERR_HOLDFAST_DRAINING', 'the server is draining');
     if (session.handlers >= maxCalls) {
       const message = `the server's limit maxCalls (${maxCalls}) is reached`;
       return busy('ERR_HOLDFAST_TOO_MANY_CALLS', message);
     }
-    const inputBytes = arrived.valueEnd - arrived.valueStart;
+    const inputBytes = leastBytes(verb.kind, arrived);
     if (session.incomingBytes + inputBytes > maxIncomingBytes) {
       const message = `the server's limit maxIncomingBytes (${maxIncomingBytes}) is reached`;
       const isAlone = inputBytes > maxIncomingBytes;
@@ -257,6 +285,16 @@ export class Dispatch {
     if (call.isHeld) this.#release(call);
     this.#admission?.leave(call);
   }
+}
+
+/** The verb, with a handler that ends when all of its items were taken. */
+function givingItems(served: ServedVerb): ServedVerb {
+  const { handler, verb } = served;
+  if (verb.kind === 'unary') return served;
+  return {
+    ...served,
+    handler: (input, call) => (call as StreamCall).serve(() => handler(input, call)),
+  };
 }
 
 /** The verb, with a handler whose calls know for whose sake they are made. */

@@ -1,5 +1,5 @@
 import type { CompletionStore } from '../completions/store.ts';
-import { frameBytes } from '../link/limits.ts';
+import { frameBytes, windowBytes } from '../link/limits.ts';
 import type { Listener } from '../media/medium.ts';
 import {
   anything,
@@ -53,6 +53,13 @@ export interface ServerOptions {
    * nothing gets through for `heartbeatTimeoutMs`, and at 16 times as many bytes.
    */
   readonly maxOutgoingBytes?: number;
+  /**
+   * What the items of a stream may take in memory on their way, in bytes: those from a client that
+   * wait for the handler, and those from the handler that the client may not have. All streams of a
+   * client together take no more than `maxIncomingBytes` and `maxOutgoingBytes`; what is left there
+   * is shared, and a stream's window is never smaller than 128 KiB.
+   */
+  readonly streamWindowBytes?: number;
   /** Where the records of `once` calls are kept. Default: in this process's memory. */
   readonly completions?: CompletionStore;
   /** In memory: most records of `once` calls; a call beyond that is refused. */
@@ -108,6 +115,7 @@ export const serverDefaults: Omit<ResolvedServerOptions, 'listen'> = Object.free
   maxConnections: 10_000,
   maxIncomingBytes: 64 * 1024 * 1024,
   maxOutgoingBytes: 64 * 1024 * 1024,
+  streamWindowBytes: 1024 * 1024,
   completions: undefined,
   maxRecords: 100_000,
   maxOnceBytes: 64 * 1024 * 1024,
@@ -144,6 +152,7 @@ const checks: Checks<ServerOptions> = {
   maxConnections: wholeNumber(1),
   maxIncomingBytes: wholeNumber(1),
   maxOutgoingBytes: wholeNumber(1),
+  streamWindowBytes: windowBytes,
   completions: completionStore,
   maxRecords: wholeNumber(1),
   maxOnceBytes: wholeNumber(1),

@@ -8,7 +8,20 @@ import type { Clock } from '../util/clock.ts';
 import type { Verbs } from '../verbs/verb.ts';
 import type { ServedVerb } from './handlers.ts';
 import { type Principal, principalId } from './principal.ts';
-import type { RunningCall, Session, SessionLink } from './session.ts';
+import type { RunningCall, RunningStreams, SessionLink } from './running-call.ts';
+import type { Session } from './session.ts';
+
+/** Where the answer of a call goes. */
+export interface AnswerTarget {
+  /**
+   * @throws HoldfastError `ERR_HOLDFAST_ENCODE`, `ERR_HOLDFAST_FRAME_TOO_LARGE`
+   */
+  reply(number: number, value: unknown, isRecorded: boolean): void;
+  /** The handler failed, as the frame says. */
+  error(number: number, frame: Buffer, isRecorded: boolean): void;
+  /** The call was not executed, as the frame says, or nobody can tell. */
+  decline(number: number, frame: Buffer): void;
+}
 
 /** One call at the server, while its handler runs. */
 export class ServerCall implements Layer, ServedCall, RunningCall {
@@ -21,7 +34,9 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
   readonly key: string | undefined;
   readonly peer: Peer;
   readonly principal: Principal | undefined;
-  /** Bytes of the input, counted while the handler runs. */
+  readonly streams: RunningStreams | undefined = undefined;
+  readonly target: AnswerTarget;
+  /** Bytes of the input, and of what the client may send beside it, while the handler runs. */
   readonly inputBytes: number;
   /** The link on which it came last. */
   link: SessionLink;
@@ -53,11 +68,13 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
     arrived: ArrivedCall,
     clock: Clock,
     watch: ServerWatch,
+    windowBytes = 0,
   ) {
     this.watch = watch;
     this.link = link;
     this.session = session;
-    this.isRecorded = verb.safety !== 'read';
+    this.target = session;
+    this.isRecorded = verb.safety !== 'read' || verb.kind !== 'unary';
     this.peer = link.peer;
     this.principal = session.principal;
     this.verb = name;
@@ -65,7 +82,7 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
     this.attempt = arrived.attempt;
     this.isReplay = arrived.isReplay;
     this.key = verb.safety === 'once' ? recordKey(session, arrived) : arrived.key;
-    this.inputBytes = arrived.valueEnd - arrived.valueStart;
+    this.inputBytes = arrived.valueEnd - arrived.valueStart + windowBytes;
     this.arrivedAt = link.heardAt;
     this.#deadlineAt = this.arrivedAt + arrived.remainingMs;
     this.#clock = clock;
@@ -73,6 +90,11 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
 
   get remainingMs(): number {
     return Math.max(0, this.#deadlineAt - this.#clock.now());
+  }
+
+  /** Something was given to the caller already: it cannot be said any more that nothing was done. */
+  get hasGiven(): boolean {
+    return false;
   }
 
   /** Made when a handler asks for it: most never do, and a controller is dear. */

@@ -30,7 +30,7 @@ import { Sessions } from './sessions.ts';
 export interface CutCall {
   readonly verb: string;
   readonly peer: Peer;
-  /** Its handler had begun, so nobody can tell. */
+  /** `unknown`: its handler had begun. `executed`: it had ended, and items were on their way. */
   readonly outcome: Outcome;
 }
 
@@ -96,6 +96,7 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
       budget: new RecordBudget(maxRecordedBytes),
       resumeGraceMs,
       keepSessionsMs,
+      maxOutgoingBytes: options.maxOutgoingBytes,
       hasPredecessor: false,
       isEnding: false,
       onIdle: () => this.#settle(),
@@ -114,7 +115,7 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
     const server = randomUUID();
     const { hash: table } = packTable(verbs);
     const limits = { maxFrameBytes, maxCalls };
-    this.#hello = { server, ...limits, verbs, table, completions, layers: true };
+    this.#hello = { server, ...limits, verbs, table, completions, layers: true, streams: true };
     // A table that does not fit is found now and not by the first client that asks for much.
     encodeServerHello({ ...this.#hello, verdicts: new Array(maxResumed).fill('forgotten') });
     const answers = new Answers(listener);
@@ -306,8 +307,9 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
 
   /** Ends what runs, and notes it. */
   #cutAll(why: string): void {
-    for (const { verb, peer } of this.sessions.running()) {
-      this.#cut.push({ verb, peer, outcome: 'unknown' });
+    for (const { verb, peer, streams } of this.sessions.running()) {
+      const outcome = streams?.isDelivering === true ? 'executed' : 'unknown';
+      this.#cut.push({ verb, peer, outcome });
     }
     this.sessions.cancelAll(why);
   }

@@ -1,4 +1,4 @@
-import { HoldfastError, isHoldfastError } from '../errors.ts';
+import { HoldfastError } from '../errors.ts';
 import { closeTimeoutMs } from '../link/limits.ts';
 import { Outbox } from '../link/outbox.ts';
 import { PingWatch } from '../link/ping-watch.ts';
@@ -11,7 +11,9 @@ import {
 } from '../protocols/holdfast/server-wire.ts';
 import type { ClientHello, Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
+import { asFault, tooEarly } from './link-errors.ts';
 import type { ServerLinkOwner } from './link-owner.ts';
+import { LinkStreams } from './link-streams.ts';
 import { authenticated, type Principal } from './principal.ts';
 import type { RecordedFrame } from './records.ts';
 import type { Session } from './session.ts';
@@ -39,6 +41,9 @@ export class ServerLink implements ChannelUser, ServerSink {
   isLined = false;
   /** CALL frames that came. */
   #calls = 0;
+  readonly streams: LinkStreams;
+  /** The client takes frames of streams. */
+  takesStreams = false;
   readonly #owner: ServerLinkOwner<ServerLink>;
   readonly #channel: Channel;
   readonly #outbox: Outbox;
@@ -66,7 +71,9 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#owner = owner;
     this.#channel = channel;
     this.heardAt = clock.now();
-    this.#outbox = new Outbox(channel, () => this.#onEmpty());
+    const refill = (): void => this.streams.pump();
+    this.#outbox = new Outbox(channel, () => this.#onEmpty(), refill);
+    this.streams = new LinkStreams(this, this.#outbox);
     this.#pings = new PingWatch(this.#outbox);
     this.#wire = new HoldfastServerWire(this, maxFrameBytes);
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
@@ -89,17 +96,17 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   refuse(number: number, refusal: Refusal): void {
-    this.#push(encodeRefusal(number, refusal, this.#maxFrameBytes));
+    this.push(encodeRefusal(number, refusal, this.#maxFrameBytes));
   }
 
   /** The server cannot tell whether it executed the call. */
   unknown(number: number, fate: UnknownFate): void {
-    this.#push(encodeUnknown(number, fate, this.#maxFrameBytes));
+    this.push(encodeUnknown(number, fate, this.#maxFrameBytes));
   }
 
   /** Tells the client that the server goes soon; calls are taken until {@link drawLine}. */
   drain(timeLeftMs: number): void {
-    if (this.session !== undefined) this.#push(this.#wire.drain(Math.ceil(timeLeftMs)));
+    if (this.session !== undefined) this.push(this.#wire.drain(Math.ceil(timeLeftMs)));
     else this.fault(new HoldfastError('ERR_HOLDFAST_DRAINING', 'The server is draining'));
   }
 
@@ -107,7 +114,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   drawLine(): void {
     if (this.isLined || this.session === undefined) return;
     this.isLined = true;
-    this.#push(this.#wire.line(this.#calls));
+    this.push(this.#wire.line(this.#calls));
   }
 
   /** Gives the link up and tells the client why. */
@@ -158,6 +165,7 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#isGone = true;
     this.#alarm.clear();
     this.#outbox.close();
+    this.streams.clear();
     this.session?.leave(this);
     this.#owner.onClosed(this);
   }
@@ -165,6 +173,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   onHello(hello: ClientHello): void {
     const { authenticate, maxFrameBytes } = this.#owner.options;
     this.#maxFrameBytes = Math.min(hello.maxFrameBytes, maxFrameBytes);
+    this.takesStreams = hello.streams === true;
     if (authenticate === undefined && this.#owner.heir === undefined) {
       this.#welcome(hello, undefined);
       return;
@@ -205,7 +214,7 @@ export class ServerLink implements ChannelUser, ServerSink {
     // First the fence, then the verdicts: what an older link has not delivered is never executed.
     session.join(this, link, this.#maxFrameBytes);
     const { acknowledged = 0, resume = [] } = client;
-    session.records.acknowledge(acknowledged);
+    session.acknowledge(acknowledged);
     // This server knows nothing of the client's earlier calls, now or when it asks again.
     if (isNew) for (const number of resume) session.records.forgetUpTo(number);
     const verdicts = resume.map((number) => session.verdictOn(number));
@@ -214,7 +223,7 @@ export class ServerLink implements ChannelUser, ServerSink {
     const speaks = session.isComplete || client.resume === undefined;
     const heirOf = speaks ? (heir?.servers ?? []) : [];
     const verbs = client.tables?.includes(hello.table ?? '') ? undefined : hello.verbs;
-    this.#push(this.#wire.hello({ ...hello, verbs, heirOf, verdicts }));
+    this.push(this.#wire.hello({ ...hello, verbs, heirOf, verdicts }));
     this.#deliver(resume, verdicts);
     const timeLeftMs = this.#owner.drainTimeLeftMs();
     if (timeLeftMs === undefined) return;
@@ -234,7 +243,7 @@ export class ServerLink implements ChannelUser, ServerSink {
 
   onAcknowledge(number: number): void {
     if (this.session === undefined) throw tooEarly();
-    this.session.records.acknowledge(number);
+    this.session.acknowledge(number);
   }
 
   onAsk(numbers: readonly number[]): void {
@@ -257,28 +266,31 @@ export class ServerLink implements ChannelUser, ServerSink {
       const verdict = session.verdictOn(number);
       return verdict === 'never' && !session.isComplete ? 'forgotten' : verdict;
     });
-    this.#push(this.#wire.verdicts(numbers, verdicts));
+    this.push(this.#wire.verdicts(numbers, verdicts));
     this.#deliver(numbers, verdicts);
   }
 
   onPing(token: number): void {
     if (this.session === undefined) throw tooEarly();
-    this.#push(this.#wire.pong(token));
+    this.push(this.#wire.pong(token));
     // In memory each answer is many times as large as on the wire, which is all that is counted.
     if (++this.#pongs > maxPongs) this.#pause();
   }
 
   onPong(): void {}
 
-  /** Sends the answers of the calls that are done. */
+  /** Sends the answers of the calls that are done; streams of those that run go on here. */
   #deliver(numbers: readonly number[], verdicts: readonly Verdict[]): void {
+    const session = this.session as Session;
     for (const [index, verdict] of verdicts.entries()) {
-      if (verdict === 'done')
-        this.send((this.session as Session).records.frameOf(numbers[index] as number));
+      const number = numbers[index] as number;
+      if (verdict === 'done') this.send(session.records.frameOf(number));
+      else if (verdict === 'running') session.attach(number, this.streams);
     }
   }
 
-  #push(frame: Buffer): void {
+  /** Sends a frame. */
+  push(frame: Buffer): void {
     if (this.#isGone) return;
     this.#outbox.pushAll(frame);
     this.#afterPush();
@@ -287,14 +299,18 @@ export class ServerLink implements ChannelUser, ServerSink {
   #afterPush(): void {
     const backlogBytes = this.#outbox.backlogBytes;
     if (backlogBytes >= earlyFlushBytes && !this.#outbox.writing) this.#outbox.flush();
-    else if (!this.#isScheduled) {
-      this.#isScheduled = true;
-      process.nextTick(this.#flush);
-    }
+    else this.schedule();
     const { maxOutgoingBytes } = this.#owner.options;
     if (backlogBytes <= maxOutgoingBytes || this.#isGone) return;
     if (backlogBytes > cutOffFactor * maxOutgoingBytes) this.#cutOff();
     else this.#pause();
+  }
+
+  /** Has what waits sent at the end of this turn. */
+  schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    process.nextTick(this.#flush);
   }
 
   #cutOff(): void {
@@ -319,6 +335,7 @@ export class ServerLink implements ChannelUser, ServerSink {
 
   #onFlush(): void {
     this.#isScheduled = false;
+    this.streams.pump();
     this.#outbox.flush();
   }
 
@@ -368,7 +385,7 @@ export class ServerLink implements ChannelUser, ServerSink {
     if (silentMs < idlePingMs) {
       this.#alarm.set(this.heardAt + idlePingMs);
     } else if (this.#pings.token === 0) {
-      this.#push(this.#wire.ping(this.#pings.begin()));
+      this.push(this.#wire.ping(this.#pings.begin()));
       this.#alarm.set(now + heartbeatTimeoutMs);
     } else if (this.#pings.hasProgress()) {
       this.#alarm.set(now + heartbeatTimeoutMs);
@@ -381,17 +398,4 @@ export class ServerLink implements ChannelUser, ServerSink {
 /** A session's id as it is kept. */
 function nameOf(session: Uint8Array): string {
   return Buffer.from(session).toString('hex');
-}
-
-function tooEarly(): HoldfastError {
-  const message = "Client sent something before the server's hello";
-  return new HoldfastError('ERR_HOLDFAST_PROTOCOL', message);
-}
-
-function asFault(error: unknown): HoldfastError {
-  if (isHoldfastError(error)) return error;
-  // A defect of ours must not end the process: it costs this one link.
-  return new HoldfastError('ERR_HOLDFAST_PROTOCOL', 'The message could not be processed', {
-    cause: error,
-  });
 }

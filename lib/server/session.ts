@@ -1,41 +1,13 @@
 import { HoldfastError } from '../errors.ts';
-import type { Peer } from '../media/medium.ts';
 import type { ReplyWriter } from '../protocols/holdfast/reply-writer.ts';
-import type { UnknownFate, Verdict } from '../protocols/protocol.ts';
+import type { Verdict } from '../protocols/protocol.ts';
 import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Answer, Estate } from './predecessor.ts';
 import type { Principal } from './principal.ts';
 import { frameOf, type RecordBudget, type RecordedFrame, Records, wholeFrame } from './records.ts';
-
-/** A link, as far as its session uses it. */
-export interface SessionLink {
-  /** Where it comes from. */
-  readonly peer: Peer;
-  /** When something came last. */
-  readonly heardAt: number;
-  /** Sends a frame that answers a call. */
-  send(frame: RecordedFrame): void;
-  /** The server cannot tell whether it executed the call. */
-  unknown(number: number, fate: UnknownFate): void;
-  /** Ends now; nothing more is read from it. */
-  destroy(): void;
-}
-
-/** A call whose handler runs, as far as its session knows it. */
-export interface RunningCall {
-  readonly verb: string;
-  readonly number: number;
-  readonly peer: Peer;
-  /** The answer is kept until the client has acknowledged it. */
-  readonly isRecorded: boolean;
-  /** Set while it waits for its turn: its handler has not begun. */
-  readonly waiting: unknown;
-  /** The link on which it came last. */
-  link: SessionLink;
-  /** Nobody waits any more: the handler's signal aborts and its answer is dropped. */
-  cancel(reason: Error): void;
-}
+import type { DeliveringCall, RunningCall, SessionLink, StreamLink } from './running-call.ts';
+import { StreamRoom } from './stream-room.ts';
 
 /** The answer of a call that runs at another server. */
 export interface RemoteAnswer {
@@ -56,6 +28,8 @@ export interface SessionContext {
   readonly resumeGraceMs: number;
   /** After a lost link the session is kept for so long. */
   readonly keepSessionsMs: number;
+  /** What the items of a session's streams may take until its client has them. */
+  readonly maxOutgoingBytes: number;
   /** Another server had these sessions before; what it knows is taken over session by session. */
   hasPredecessor: boolean;
   /** The server ends: what runs is finished within the time of the drain, which is its grace. */
@@ -79,6 +53,10 @@ export class Session {
   /** Calls whose handlers run, by number. */
   readonly running: Map<number, RunningCall> = new Map();
   readonly records: Records;
+  /** What items take until the client has them. */
+  readonly room: StreamRoom;
+  /** Calls that are answered, whose items the client may not have. */
+  readonly #delivering = new Set<DeliveringCall>();
   /** Handlers that run, those of cancelled calls included, and the bytes of their inputs. */
   handlers = 0;
   incomingBytes = 0;
@@ -107,6 +85,7 @@ export class Session {
     this.#context = context;
     this.#onEnd = onEnd;
     this.records = new Records(context.budget);
+    this.room = new StreamRoom(context.maxOutgoingBytes);
     this.#grace = new Alarm(context.wheel, () => this.cancelAll('its client did not come back'));
     this.#expiry = new Alarm(context.wheel, () => this.end());
   }
@@ -140,7 +119,17 @@ export class Session {
     this.#maxFrameBytes = maxFrameBytes;
     this.#grace.clear();
     this.#expiry.clear();
+    this.#detachStreams();
     older?.destroy();
+  }
+
+  /** The streams of a call that runs go on at this link. */
+  attach(number: number, link: StreamLink): void {
+    this.running.get(number)?.streams?.attach(link);
+  }
+
+  #detachStreams(): void {
+    for (const { streams } of this.running.values()) streams?.detach();
   }
 
   /**
@@ -150,6 +139,7 @@ export class Session {
   leave(link: SessionLink): void {
     if (this.#link !== link) return;
     this.#link = undefined;
+    this.#detachStreams();
     const now = this.#context.clock.now();
     const { isEnding, resumeGraceMs } = this.#context;
     if (this.running.size > 0 && !isEnding) this.#grace.set(now + resumeGraceMs);
@@ -226,7 +216,13 @@ export class Session {
     this.#link = undefined;
     this.#heir = heir;
     this.#grace.clear();
+    this.#detachStreams();
     link?.destroy();
+    for (const call of [...this.running.values()]) {
+      if (call.streams?.needsLink !== true) continue;
+      this.#cancel(call, ': its streams cannot go on at another server');
+      this.finished(call);
+    }
     const running: number[] = [];
     for (const { number, isRecorded } of this.running.values())
       if (isRecorded) running.push(number);
@@ -244,6 +240,31 @@ export class Session {
     const { writer } = this.#context;
     writer.write(number, value, this.#maxFrameBytes);
     this.#answer(number, writer, isRecorded);
+  }
+
+  /** A reply in memory of its own; throws as {@link reply} does. */
+  encodeReply(number: number, value: unknown): Buffer {
+    const { writer } = this.#context;
+    writer.write(number, value, this.#maxFrameBytes);
+    return wholeFrame(writer);
+  }
+
+  /** The client has settled all calls below `number` and does not ask for them again. */
+  acknowledge(number: number): void {
+    this.records.acknowledge(number);
+    for (const call of this.#delivering) if (call.number < number) call.discard();
+  }
+
+  /** A call is answered: it counts as running until its client has every item. */
+  deliver(call: DeliveringCall): void {
+    this.#delivering.add(call);
+  }
+
+  /** A stream needs more room for an item; false when there is none. */
+  growIncoming(bytes: number, maxBytes: number): boolean {
+    if (this.incomingBytes + bytes > maxBytes) return false;
+    this.incomingBytes += bytes;
+    return true;
   }
 
   /** Answers a call with a frame that says that its handler failed. */
@@ -283,6 +304,8 @@ export class Session {
 
   /** A handler is done, or nobody waits for it any more. */
   finished(call: RunningCall): void {
+    if (call.streams?.isDelivering === true) return;
+    this.#delivering.delete(call as RunningCall & DeliveringCall);
     if (this.running.get(call.number) === call) this.running.delete(call.number);
     if (this.#context.isEnding && this.running.size === 0) this.#context.onIdle();
   }

@@ -1,7 +1,8 @@
 import { HoldfastError } from '../errors.ts';
 import type { Estate } from './predecessor.ts';
 import { type Principal, principalId } from './principal.ts';
-import { type RunningCall, Session, type SessionContext } from './session.ts';
+import type { RunningCall } from './running-call.ts';
+import { Session, type SessionContext } from './session.ts';
 
 /** Why a link must not have the session, if it must not. */
 export function objectionTo(

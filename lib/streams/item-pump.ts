@@ -1,6 +1,5 @@
 import { isThenable } from '../util/is-thenable.ts';
-import type { ItemIterable, OpenItems } from './item-source.ts';
-import { openItems } from './item-source.ts';
+import { type ItemCheck, type ItemIterable, type OpenItems, openItems } from './item-source.ts';
 
 /** What a {@link ItemPump} fills: a sender. */
 export interface ItemTarget {
@@ -26,12 +25,19 @@ export class ItemPump {
   readonly #open: () => ItemIterable<unknown>;
   readonly #target: ItemTarget;
   readonly #listener: PumpListener;
+  readonly #check: ItemCheck | undefined;
   #items: OpenItems | undefined;
   #isWaiting = false;
   #isOver = false;
 
-  constructor(open: () => ItemIterable<unknown>, target: ItemTarget, listener: PumpListener) {
+  constructor(
+    open: () => ItemIterable<unknown>,
+    target: ItemTarget,
+    listener: PumpListener,
+    check?: ItemCheck,
+  ) {
     this.#open = open;
+    this.#check = check;
     this.#target = target;
     this.#listener = listener;
   }
@@ -51,7 +57,7 @@ export class ItemPump {
     if (this.#isWaiting || this.#isOver || !this.#target.wantsMore) return;
     let pushed = false;
     try {
-      this.#items ??= openItems(this.#open());
+      this.#items ??= openItems(this.#open(), this.#check);
       while (!this.#isOver && this.#target.wantsMore) {
         const result = this.#items.next();
         if (isThenable(result)) {
@@ -73,11 +79,11 @@ export class ItemPump {
     if (pushed && !this.#isOver) this.#listener.onPushed();
   }
 
-  /** Nothing more is wanted: the source is closed. */
-  stop(reason: unknown): void {
+  /** Nothing more is wanted: the source is closed. Resolves when it is; never rejects. */
+  async stop(reason: unknown): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#items?.close(reason);
+    await this.#items?.close(reason);
   }
 
   #await(result: Promise<{ done?: boolean | undefined; value: unknown }>): void {
@@ -115,7 +121,7 @@ export class ItemPump {
   #fail(error: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#items?.close(error);
+    void this.#items?.close(error);
     this.#listener.onError(error);
   }
 }

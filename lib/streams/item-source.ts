@@ -1,5 +1,3 @@
-import { isThenable } from '../util/is-thenable.ts';
-
 /**
  * Where the items of a stream come from: anything that can be iterated, an array, a generator, a
  * Node `Readable`, a Web `ReadableStream`; or a function that makes one, which may be called again
@@ -22,12 +20,27 @@ export function isItemIterable(value: unknown): value is ItemIterable<unknown> {
 /** Items, one at a time. */
 export interface OpenItems {
   next(): IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>>;
-  /** Nobody wants the rest: what the items come from is closed. Never throws. */
-  close(reason: unknown): void;
+  /** Nobody wants the rest: what the items come from is closed. Never rejects. */
+  close(reason: unknown): Promise<void>;
 }
 
+/** Looks at an item before it is sent, and gives what is sent. */
+export type ItemCheck = (item: unknown) => Promise<unknown>;
+
 /** Begins to iterate. */
-export function openItems(iterable: ItemIterable<unknown>): OpenItems {
+export function openItems(iterable: ItemIterable<unknown>, check?: ItemCheck): OpenItems {
+  const items = unchecked(iterable);
+  if (check === undefined) return items;
+  return {
+    next: async () => {
+      const result = await items.next();
+      return result.done === true ? result : { done: false, value: await check(result.value) };
+    },
+    close: (reason) => items.close(reason),
+  };
+}
+
+function unchecked(iterable: ItemIterable<unknown>): OpenItems {
   if (isWebStream(iterable)) return webItems(iterable);
   const iterator =
     Symbol.asyncIterator in iterable
@@ -35,11 +48,14 @@ export function openItems(iterable: ItemIterable<unknown>): OpenItems {
       : iterable[Symbol.iterator]();
   return {
     next: () => iterator.next(),
-    close: (reason) => {
-      quietly(() => iterator.return?.());
+    close: async (reason) => {
+      const returned = quietly(() => iterator.return?.());
       // The iterator of a Node stream that waits for data would close the stream only behind it.
       const { destroy } = iterable as { destroy?: unknown };
-      if (typeof destroy === 'function') quietly(() => destroy.call(iterable, asError(reason)));
+      if (typeof destroy === 'function') {
+        await quietly(() => destroy.call(iterable, asError(reason)));
+      }
+      await returned;
     },
   };
 }
@@ -65,10 +81,9 @@ function webItems(stream: WebStream): OpenItems {
 }
 
 /** What goes wrong while something is closed that nobody wants interests nobody. */
-function quietly(close: () => unknown): void {
+async function quietly(close: () => unknown): Promise<void> {
   try {
-    const closing = close();
-    if (isThenable(closing)) Promise.resolve(closing).catch(() => {});
+    await close();
   } catch {
     // See above.
   }

@@ -134,6 +134,18 @@ export class StreamSender {
     return this.#items.every(({ bytes }, index) => index < this.#first || bytes <= maxBytes);
   }
 
+  /** Nobody wants what is kept: nothing is sent any more. Gives what it cost. */
+  dropAll(): number {
+    const bytes = this.bufferedBytes;
+    this.detach();
+    this.#acknowledged = this.#pushed;
+    this.#acknowledgedCost = this.#pushedCost;
+    this.#items = [];
+    this.#first = 0;
+    this.#limit = 0;
+    return bytes;
+  }
+
   /** From the first item again, to a far side that knows nothing of the stream. */
   rewind(): void {
     this.detach();

@@ -1,0 +1,32 @@
+import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
+import type { Refusal } from '../protocols/protocol.ts';
+import { minWindowBytes } from '../streams/stream-receiver.ts';
+import { takesItems, type VerbKind } from '../verbs/kinds.ts';
+import { hopeless } from './answers.ts';
+import type { ResolvedServerOptions } from './options.ts';
+import type { Session } from './session.ts';
+
+/** A stream gets no more than this part of what its session has left: there will be others. */
+const share = 8;
+
+/** What a call takes of its session's `maxIncomingBytes` at least. */
+export function leastBytes(kind: VerbKind, { valueStart, valueEnd }: ArrivedCall): number {
+  return valueEnd - valueStart + (takesItems(kind) ? minWindowBytes : 0);
+}
+
+/** How large the window of a request stream is, where there is room for the smallest. */
+export function windowFor(
+  { incomingBytes }: Session,
+  { valueStart, valueEnd }: ArrivedCall,
+  { maxIncomingBytes, streamWindowBytes }: ResolvedServerOptions,
+): number {
+  const leftBytes = maxIncomingBytes - incomingBytes - (valueEnd - valueStart);
+  const fairBytes = Math.floor(leftBytes / share);
+  return Math.max(minWindowBytes, Math.min(streamWindowBytes, fairBytes));
+}
+
+/** Why a call is not run of a verb with streams, for a client that knows none. */
+export const noStreams: Refusal = hopeless(
+  'ERR_HOLDFAST_REFUSED',
+  'its verb has streams, and the client does not say that it takes them',
+);
