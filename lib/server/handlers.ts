@@ -18,8 +18,8 @@ export interface StreamContext<Sent> extends CallContext {
   /**
    * The items, in order, each once, whatever becomes of connections; to be gone through once. The
    * iteration ends when the client's source has ended, and throws when the client gives up or its
-   * source fails: then what has come is not the whole. Ending it early tells the client that no more
-   * is wanted.
+   * source fails: then what has come is not the whole. Of a loop that is left early nothing more is
+   * taken from the client; its source is closed when the call is answered.
    */
   readonly items: AsyncIterable<Sent>;
 }
@@ -46,7 +46,8 @@ type Promised<T> = T | Promise<T>;
 
 /**
  * One function for each verb of a registry. A `Uint8Array` of more than 4 KiB that a handler returns
- * is not copied: it must not be changed afterwards, for it may be sent more than once.
+ * is not copied: it must not be changed afterwards, for it may be sent more than once. The same holds
+ * of items.
  */
 export type Handlers<V extends Verbs> = {
   readonly [Name in keyof V]: HandlerOf<V[Name]>;

@@ -158,10 +158,10 @@ describe('what takes items from their source', () => {
     const wanting = new Wanting(counting(closed), 3);
     wanting.pump.pull();
     while (wanting.items.length < 3) await Promise.resolve();
-    wanting.pump.stop(new Error('enough'));
+    const stopped = wanting.pump.stop(new Error('enough'));
     wanting.wanted = 9;
     wanting.pump.pull();
-    await new Promise((resolve) => setImmediate(resolve));
+    await stopped;
     expect([wanting.items, closed]).to.deep.equal([[1, 2, 3], ['closed']]);
   });
 
@@ -170,7 +170,7 @@ describe('what takes items from their source', () => {
     const gone = new Promise((resolve) => silent.on('error', resolve));
     const node = new Wanting(silent);
     node.pump.pull();
-    node.pump.stop(new Error('enough'));
+    void node.pump.stop(new Error('enough'));
     expect(((await gone) as Error).message).to.equal('enough');
     let cancelled: unknown;
     const web = new Wanting(
@@ -181,7 +181,7 @@ describe('what takes items from their source', () => {
       }),
     );
     web.pump.pull();
-    web.pump.stop('enough');
+    await web.pump.stop('enough');
     expect(cancelled).to.equal('enough');
   });
 });

@@ -34,6 +34,8 @@ export const wrongCounts: readonly WrongValue[] = [
 /** The names among an object's that are options of one kind. */
 export function namesOf(defaults: object, kind: 'milliseconds' | 'count'): string[] {
   return Object.keys(defaults).filter((name) =>
-    kind === 'milliseconds' ? name.endsWith('Ms') : name.startsWith('max') && !name.endsWith('Ms'),
+    kind === 'milliseconds'
+      ? name.endsWith('Ms')
+      : (name.startsWith('max') || name.endsWith('Bytes')) && !name.endsWith('Ms'),
   );
 }
