@@ -14,6 +14,7 @@ import type { Call } from './call.ts';
 import { type AttemptFailure, failed } from './classify.ts';
 import type { ClientLink } from './client-link.ts';
 import { examine } from './content.ts';
+import type { Doubts } from './doubts.ts';
 import type { ReplayEvent } from './events.ts';
 import { answerError, type CallErrorDetails, type CallFailure, inWords } from './failures.ts';
 import type { Judge } from './judge.ts';
@@ -24,6 +25,7 @@ import type { Decision } from './replay.ts';
 
 /** Who keeps the calls whose attempts end here. */
 export interface AttemptsOwner {
+  readonly doubts: Doubts;
   /** The pending call of this number, if there is one. */
   find(number: number): Call | undefined;
   /** The calls whose attempt is on this link, oldest first. */
@@ -45,12 +47,6 @@ export interface AttemptsOwner {
   sendAgain(calls: readonly Call[]): void;
   /** The call was answered: its next attempt is another call for the server. */
   renumber(call: Call): void;
-  /** The call waits to hear its fate. */
-  doubt(call: Call, link: ClientLink): void;
-  /** The calls that wait to hear their fate, oldest first. */
-  doubtful(): Call[];
-  /** Its fate is known. */
-  resolveDoubt(call: Call): void;
   onReplay(event: ReplayEvent): void;
 }
 
@@ -68,10 +64,8 @@ export class Attempts {
     this.#options = options;
   }
 
-  onReply(link: ClientLink, number: number, value: unknown): void {
-    const isLate = this.#isLate(link, number);
-    const call = this.#answered(link, number);
-    if (call === undefined) return;
+  onReply(link: ClientLink, call: Call, value: unknown): void {
+    const isLate = !this.#leave(link, call);
     const check = call.extras?.check;
     if (check === undefined) {
       this.#deliver(call, link, value);
@@ -95,18 +89,14 @@ export class Attempts {
     call.resolve(output);
   }
 
-  onUndecodable(link: ClientLink, number: number, cause: HoldfastError): void {
-    const isLate = this.#isLate(link, number);
-    const call = this.#answered(link, number);
-    if (call === undefined) return;
+  onUndecodable(link: ClientLink, call: Call, cause: HoldfastError): void {
+    const isLate = !this.#leave(link, call);
     const failure = failed('decode', 'ERR_HOLDFAST_DECODE', cause.message, { cause });
     this.#onExecuted(call, link, failure, isLate);
   }
 
-  onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void {
-    const isLate = this.#isLate(link, number);
-    const call = this.#answered(link, number);
-    if (call === undefined) return;
+  onRemoteError(link: ClientLink, call: Call, failure: RemoteFailure): void {
+    const isLate = !this.#leave(link, call);
     const { message, transient = false, retried = false } = failure;
     if (retried) call.retried = true;
     const details = { remote: failure, told: transient && !retried };
@@ -154,10 +144,9 @@ export class Attempts {
     else this.sendAgainIn(call, decision.waitMs);
   }
 
-  onRefused(link: ClientLink, number: number, refusal: Refusal): void {
+  onRefused(link: ClientLink, call: Call, refusal: Refusal): void {
     // A refusal of an earlier attempt says nothing about the one that is under way.
-    if (this.#calls.find(number)?.link !== link) return;
-    const call = this.#answered(link, number) as Call;
+    if (!this.#leave(link, call)) return;
     call.refusals++;
     const { retryAfterMs, final, retried = false } = refusal;
     if (retried) call.retried = true;
@@ -185,9 +174,8 @@ export class Attempts {
   }
 
   /** The server began the call, or another of its key, and will never know how it ended. */
-  onUnknown(link: ClientLink, number: number, fate: UnknownFate): void {
-    if (this.#calls.find(number)?.link !== link) return;
-    const call = this.#answered(link, number) as Call;
+  onUnknown(link: ClientLink, call: Call, fate: UnknownFate): void {
+    if (!this.#leave(link, call)) return;
     call.lostAt = this.#options.clock.now();
     const code = knownCode(fate.code, 'ERR_HOLDFAST_UNFINISHED');
     const unfinished = failed('unfinished', code, fate.message);
@@ -241,7 +229,7 @@ export class Attempts {
         // The server knows: it is asked on the next link.
         call.link = undefined;
         call.lostCause = cause;
-        this.#calls.doubt(call, link);
+        this.#calls.doubts.add(call, link);
         continue;
       }
       const decision = this.#judged(call, link, evidence, loss(cause));
@@ -270,7 +258,7 @@ export class Attempts {
       if (this.#onVerdict(call, link, verdicts[index] ?? 'forgotten')) again.push(call);
     }
     // Of what was lost since the hello, or was too much for it, a server that can tell is asked now.
-    for (const call of this.#calls.doubtful()) {
+    for (const call of this.#calls.doubts.all()) {
       if (call.lostLink === undefined || link.speaksFor(call.lostLink.server)) continue;
       if (this.#onVerdict(call, link, 'forgotten')) again.push(call);
     }
@@ -280,7 +268,7 @@ export class Attempts {
 
   /** Asks for the fate of the calls that wait for it and have not been asked for on this link. */
   askOn(link: ClientLink): void {
-    const asked = this.#calls.doubtful().filter(({ askedOn }) => askedOn !== link);
+    const asked = this.#calls.doubts.all().filter(({ askedOn }) => askedOn !== link);
     for (let at = 0; at < asked.length; at += maxResumed) {
       const some = asked.slice(at, at + maxResumed);
       for (const call of some) call.askedOn = link;
@@ -300,7 +288,7 @@ export class Attempts {
     const { lostLink, lostCause: cause } = call;
     // Settled meanwhile, or on a link that lives: its answer comes there.
     if (lostLink === undefined) return false;
-    this.#calls.resolveDoubt(call);
+    this.#calls.doubts.resolve(call);
     const evidence = this.#evidenceOf(call, lostLink, link, verdict);
     const decision = this.#judged(call, lostLink, evidence, loss(cause));
     if (decision.action !== 'attach' && decision.action !== 'deliver') {
@@ -374,19 +362,15 @@ export class Attempts {
     this.#calls.onReplay({ verb: call.verb.name, attempt: call.attempts + 1, evidence, why });
   }
 
-  /** True when the answer is one of an attempt that was given up: the call is elsewhere by now. */
-  #isLate(link: ClientLink, number: number): boolean {
-    return this.#calls.find(number)?.link !== link;
-  }
-
-  /** The call that an answer is for, if somebody still waits for it. */
-  #answered(link: ClientLink, number: number): Call | undefined {
-    const call = this.#calls.find(number);
-    if (call?.link === link) {
-      call.link = undefined;
-      link.settled();
-    }
-    return call;
+  /**
+   * The call was answered on a link: it is on none any more. False when the answer is one of an
+   * attempt that was given up, and the call is elsewhere by now.
+   */
+  #leave(link: ClientLink, call: Call): boolean {
+    if (call.link !== link) return false;
+    call.link = undefined;
+    link.settled();
+    return true;
   }
 }
 

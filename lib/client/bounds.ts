@@ -23,8 +23,17 @@ export class Bounds {
     this.#onTimeout = onTimeout;
   }
 
+  /**
+   * The call's time begins: of a call for which nothing was said when it is sent, or at the end of
+   * the turn in which it was made, so that one look at the clock does for all calls of a turn.
+   */
+  begin(call: Call, madeAt: number): void {
+    call.madeAt = madeAt;
+    this.#wheel.add(call, madeAt + this.#timeoutMs(call.verb, call.given));
+  }
+
   /** Of a call over all its attempts. */
-  timeoutMs({ row }: VerbUse, given: GivenOptions | undefined): number {
+  #timeoutMs({ row }: VerbUse, given: GivenOptions | undefined): number {
     const timeoutMs = given?.timeoutMs ?? row.settings.timeoutMs ?? this.#options.timeoutMs;
     return given?.mostMs === undefined ? timeoutMs : Math.min(timeoutMs, given.mostMs);
   }
@@ -45,11 +54,8 @@ export class Bounds {
   /** What holds of the call's verb has changed since the call was made or last sent. */
   follow(call: Call): void {
     const { verb, given, madeAt } = call;
-    const deadlineAt = madeAt + this.timeoutMs(verb, given);
-    if (deadlineAt < call.deadlineAt) {
-      call.deadlineAt = deadlineAt;
-      this.#wheel.add(call, deadlineAt);
-    }
+    const deadlineAt = madeAt + this.#timeoutMs(verb, given);
+    if (deadlineAt < call.deadlineAt) this.#wheel.add(call, deadlineAt);
     const attemptTimeoutMs = this.attemptTimeoutMs(verb, given);
     if (attemptTimeoutMs === (call.extras?.attemptTimeoutMs ?? 0)) return;
     call.extras ??= { attemptTimeoutMs };

@@ -52,9 +52,11 @@ export class Call implements Due, EncodedCall {
   number: number;
   readonly verb: VerbUse;
   readonly setting: ReplaySetting;
-  /** When it was made and when it must have settled, on the client's clock. */
-  readonly madeAt: number;
-  deadlineAt: number;
+  /**
+   * When it was made, on the client's clock; see {@link Bounds.begin}. Before that there is no time
+   * that it has taken, and no deadline.
+   */
+  madeAt: number = Number.NaN;
   /** What its caller said of it. */
   given: GivenOptions | undefined;
 
@@ -89,6 +91,9 @@ export class Call implements Due, EncodedCall {
   /** Which of the calls on that link it is, from 1; 0 when it was sent on an earlier one. */
   place = 0;
   isQueued = false;
+  /** The queue's own links. */
+  queueNext: Call | undefined;
+  queuePrevious: Call | undefined;
   /** The server keeps the fate of the current attempt, and tells it on a new link. */
   isRecorded = false;
   /** It was sent again, or would have been if the budget allowed it; or it was below. */
@@ -115,7 +120,7 @@ export class Call implements Due, EncodedCall {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 
-  dueAt = 0;
+  dueAt: number = Number.POSITIVE_INFINITY;
   wheelNext: Due | undefined;
   wheelPrevious: Due | undefined;
   readonly #deadlines: Deadlines;
@@ -126,8 +131,6 @@ export class Call implements Due, EncodedCall {
     verb: VerbUse,
     setting: ReplaySetting,
     encoded: EncodedCall,
-    madeAt: number,
-    timeoutMs: number,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ) {
@@ -135,8 +138,6 @@ export class Call implements Due, EncodedCall {
     this.number = number;
     this.verb = verb;
     this.setting = setting;
-    this.madeAt = madeAt;
-    this.deadlineAt = madeAt + timeoutMs;
     this.row = verb.row;
     this.buffer = encoded.buffer;
     this.start = encoded.start;
@@ -145,6 +146,16 @@ export class Call implements Due, EncodedCall {
     this.tailBytes = encoded.tailBytes;
     this.resolve = resolve;
     this.reject = reject;
+  }
+
+  /** When it must have settled. */
+  get deadlineAt(): number {
+    return this.dueAt;
+  }
+
+  /** Its time runs. */
+  get hasBegun(): boolean {
+    return this.dueAt !== Number.POSITIVE_INFINITY;
   }
 
   /** Bytes that the call holds until it settles. */

@@ -1,7 +1,6 @@
-import { type ErrorCode, type HoldfastError, isHoldfastError, type Outcome } from '../errors.ts';
+import { type ErrorCode, HoldfastError, isHoldfastError, type Outcome } from '../errors.ts';
 import type { CallWatch } from '../observe/call-watch.ts';
 import { Routes } from '../observe/routes.ts';
-import { maxResumed } from '../protocols/holdfast/verdicts.ts';
 import type { CallWriter, Protocol } from '../protocols/protocol.ts';
 import { type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
 import { Abandoned } from './abandoned.ts';
@@ -11,6 +10,7 @@ import { Call, type Deadlines } from './call.ts';
 import { CallQueue } from './call-queue.ts';
 import { CallTable } from './call-table.ts';
 import type { ClientLink } from './client-link.ts';
+import { Doubts } from './doubts.ts';
 import type { ReplayEvent } from './events.ts';
 import { extrasOf } from './extras.ts';
 import {
@@ -48,6 +48,7 @@ export interface CallsOwner {
 export class Calls implements Deadlines, AttemptsOwner {
   readonly attempts: Attempts;
   readonly routes: Routes;
+  readonly doubts: Doubts;
   readonly #owner: CallsOwner;
   readonly #options: ResolvedClientOptions;
   readonly #wheel: TimerWheel;
@@ -59,9 +60,9 @@ export class Calls implements Deadlines, AttemptsOwner {
   readonly #bounds: Bounds;
   readonly #pacing: Pacing;
   #pendingBytes = 0;
-  /** Calls that wait to hear their fate. */
-  #doubtful = 0;
   #acknowledged = 0;
+  /** The time of all calls below this number has begun. */
+  #begunBefore = 1;
   /** Calls that have settled since, and whose answers the server keeps. */
   unacknowledged = 0;
   /** Calls that were given up while in doubt: their handlers may run on. */
@@ -71,6 +72,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.#owner = owner;
     this.#options = options;
     this.routes = new Routes(options.clock);
+    this.doubts = new Doubts(this.#table, () => owner.schedule());
     this.#wheel = wheelOf(options.clock);
     this.#writer = protocol.callWriter();
     this.#judge = new Judge(options);
@@ -94,7 +96,7 @@ export class Calls implements Deadlines, AttemptsOwner {
 
   /** Calls that need a link: they wait to be sent, or to hear their fate. */
   get needing(): number {
-    return this.#queue.waiting + this.#doubtful;
+    return this.#queue.waiting + this.doubts.size;
   }
 
   hasUnsafeWaiting(): boolean {
@@ -136,34 +138,32 @@ export class Calls implements Deadlines, AttemptsOwner {
       reject(notMade(verb, clock, atVerb(error, verb.name)));
       return undefined;
     }
-    const now = clock.now();
-    const madeAt = original?.madeAt ?? now;
-    const timeoutMs = this.#bounds.timeoutMs(verb, options);
     const given = options?.replay ?? defaults.replay;
     const setting = original ? settingOfCopies(given) : given;
     const bytes = original ?? writer;
-    const call = new Call(this, number, verb, setting, bytes, madeAt, timeoutMs, resolve, reject);
+    const call = new Call(this, number, verb, setting, bytes, resolve, reject);
     call.given = options;
     if (original) {
-      call.becomeCopyOf(original, now);
+      call.becomeCopyOf(original, clock.now());
       writer.renumber(call, number);
     }
-    const objection = this.#pacing.objectionTo(call, now);
-    if (objection !== undefined) {
-      reject(notMade(verb, clock, objection));
-      return undefined;
+    if (options || original || this.#pacing.isOn) {
+      this.#bounds.begin(call, original?.madeAt ?? clock.now());
     }
     const { byteLength } = call;
+    let objection = this.#pacing.objectionTo(call);
     if (this.#pendingBytes + byteLength > maxOutgoingBytes) {
       const code = 'ERR_HOLDFAST_OUTGOING_FULL';
-      const error = limitError(verb, code, 'maxOutgoingBytes', maxOutgoingBytes);
-      reject(notMade(verb, clock, error));
+      objection ??= limitError(verb, code, 'maxOutgoingBytes', maxOutgoingBytes);
+    }
+    if (objection !== undefined) {
+      this.#wheel.remove(call);
+      reject(notMade(verb, clock, objection));
       return undefined;
     }
     this.#pendingBytes += byteLength;
     if (table.size === 0) this.#wheel.hold();
     table.add(call);
-    this.#wheel.add(call, call.deadlineAt);
     call.watch = watch;
     call.extras = extrasOf(call, input, defaults, this.#bounds, this);
     this.#queue.push(call);
@@ -172,13 +172,13 @@ export class Calls implements Deadlines, AttemptsOwner {
   }
 
   /** The next call that `link` can carry, stamped and counted as an attempt on it. */
-  nextCall(link: ClientLink): Call | undefined {
+  nextCall(link: ClientLink, now: number): Call | undefined {
     for (;;) {
       const call = this.#pacing.mayGo() ? this.#queue.shift() : undefined;
       if (call === undefined) return undefined;
       call.verb.follow(link.table);
+      if (!call.hasBegun) this.#bounds.begin(call, now);
       if (call.row !== call.verb.row) this.#bounds.follow(call);
-      const now = this.#options.clock.now();
       if (!this.#canCarry(link, call, now)) continue;
       if (call.attempts > 0) {
         call.renewHeader();
@@ -198,18 +198,25 @@ export class Calls implements Deadlines, AttemptsOwner {
     }
   }
 
+  /** The turn is over: the time of calls that could not be sent in it begins. */
+  beginWaiting(): void {
+    const next = this.#table.nextNumber();
+    if (this.#queue.waiting > 0) {
+      const now = this.#options.clock.now();
+      for (let number = this.#begunBefore; number < next; number++) {
+        const call = this.#table.get(number);
+        if (call?.hasBegun === false) this.#bounds.begin(call, now);
+      }
+    }
+    this.#begunBefore = next;
+  }
+
   find(number: number): Call | undefined {
     return this.#table.get(number);
   }
 
   on(link: ClientLink): Call[] {
     return this.#table.filter((call) => call.link === link);
-  }
-
-  /** Calls that wait to hear their fate, as many as one hello can ask for: the oldest first. */
-  inDoubt(): readonly number[] {
-    const some = this.doubtful().slice(0, maxResumed);
-    return some.map(({ number }) => number);
   }
 
   /** The number below which the server need keep nothing; it moves when there is something to drop. */
@@ -221,30 +228,19 @@ export class Calls implements Deadlines, AttemptsOwner {
     return this.#acknowledged;
   }
 
-  /** The call waits for its fate: it needs a link. */
-  doubt(call: Call, link: ClientLink): void {
-    call.lostLink = link;
-    call.askedOn = undefined;
-    this.#doubtful++;
-    this.#owner.schedule();
-  }
-
-  doubtful(): Call[] {
-    if (this.#doubtful === 0) return [];
-    return this.#table.filter(({ lostLink }) => lostLink !== undefined);
-  }
-
-  /** The call's fate is known, or nobody waits for it any more. */
-  resolveDoubt(call: Call): void {
-    if (call.lostLink === undefined) return;
-    call.lostLink = undefined;
-    this.#doubtful--;
-  }
-
-  /** True when a server may answer to this number: it was given to a call that was sent. */
-  mayBeAnswered(number: number): boolean {
+  /**
+   * The call that an answer is for, if somebody still waits for it.
+   *
+   * @throws HoldfastError `ERR_HOLDFAST_PROTOCOL` when the number was given to no call that was sent:
+   *   the stream is out of step, and the link must go
+   */
+  answered(number: number): Call | undefined {
     const call = this.#table.get(number);
-    return call === undefined ? this.#table.wasGiven(number) : call.attempts > 0;
+    if (call === undefined ? this.#table.wasGiven(number) : call.attempts > 0) return call;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_PROTOCOL',
+      `Server answers call ${number}, which was never sent`,
+    );
   }
 
   sendAgain(calls: readonly Call[]): void {
@@ -293,7 +289,7 @@ export class Calls implements Deadlines, AttemptsOwner {
         continue;
       }
       if (call.lostLink !== undefined) call.mayRun(call.lostLink);
-      this.resolveDoubt(call);
+      this.doubts.resolve(call);
       this.#queue.drop(call);
       call.retryAlarm?.clear();
       this.end(call, decision, { code, why, details: { cause, final: true } });
@@ -336,7 +332,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     call.link = undefined;
     if (call.isRecorded) this.unacknowledged++;
     if (call.lostLink !== undefined && call.isRecorded) this.abandoned.add(call.number);
-    this.resolveDoubt(call);
+    this.doubts.resolve(call);
     // An attempt on another link than the one that answered: nobody waits for it any more.
     link?.cancel(call.number);
     this.#wheel.remove(call);

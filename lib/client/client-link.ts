@@ -350,7 +350,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     const { outbox } = this;
     this.#acknowledge(this.#watermark.due(now));
     while (this.inFlight < this.#maxCalls && outbox.backlogBytes < writeBytes) {
-      const call = owner.nextCall(this);
+      const call = owner.nextCall(this, now);
       if (call === undefined) break;
       call.sentAt = now;
       this.#wire.sending?.(call.number);

@@ -37,7 +37,7 @@ export interface LinkOwner<Link> {
   /** How many answers the server could drop since that was asked last. */
   readonly unacknowledged: number;
   /** The next call, stamped for this link; undefined when none waits that it can carry. */
-  nextCall(link: Link): LinkedCall | undefined;
+  nextCall(link: Link, now: number): LinkedCall | undefined;
   /** The link may have room again: pump it soon. */
   schedule(): void;
   /** The server has said hello, and what became of the calls that its hello names. */

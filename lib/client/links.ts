@@ -142,10 +142,10 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     return this.calls.hasUnsafeWaiting();
   }
 
-  nextCall(link: ClientLink): Call | undefined {
+  nextCall(link: ClientLink, now: number): Call | undefined {
     // The next one may need another link.
     if (this.#further.isPossible) this.schedule();
-    return this.calls.nextCall(link);
+    return this.calls.nextCall(link, now);
   }
 
   onUp(link: ClientLink, verdicts: readonly Verdict[]): void {
@@ -164,7 +164,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   }
 
   inDoubt(): readonly number[] {
-    return this.calls.inDoubt();
+    return this.calls.doubts.numbers();
   }
 
   get unacknowledged(): number {
@@ -211,30 +211,30 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   }
 
   onReply(link: ClientLink, number: number, value: unknown): void {
-    this.#check(number);
+    const call = this.calls.answered(number);
     if (this.#tries > 0) this.#onUseful(link);
-    this.calls.attempts.onReply(link, number, value);
+    if (call !== undefined) this.calls.attempts.onReply(link, call, value);
   }
 
   onUndecodable(link: ClientLink, number: number, error: HoldfastError): void {
-    this.#check(number);
-    this.calls.attempts.onUndecodable(link, number, error);
+    const call = this.calls.answered(number);
+    if (call !== undefined) this.calls.attempts.onUndecodable(link, call, error);
   }
 
   onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void {
-    this.#check(number);
+    const call = this.calls.answered(number);
     if (this.#tries > 0) this.#onUseful(link);
-    this.calls.attempts.onRemoteError(link, number, failure);
+    if (call !== undefined) this.calls.attempts.onRemoteError(link, call, failure);
   }
 
   onRefused(link: ClientLink, number: number, refusal: Refusal): void {
-    this.#check(number);
-    this.calls.attempts.onRefused(link, number, refusal);
+    const call = this.calls.answered(number);
+    if (call !== undefined) this.calls.attempts.onRefused(link, call, refusal);
   }
 
   onUnknown(link: ClientLink, number: number, fate: UnknownFate): void {
-    this.#check(number);
-    this.calls.attempts.onUnknown(link, number, fate);
+    const call = this.calls.answered(number);
+    if (call !== undefined) this.calls.attempts.onUnknown(link, call, fate);
   }
 
   onVerdict(link: ClientLink, number: number, verdict: Verdict): void {
@@ -285,19 +285,11 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     this.#endpoints.succeeded(link.medium);
   }
 
-  /** A reply that no call asked for means that the stream is out of step: the link must go. */
-  #check(number: number): void {
-    if (this.calls.mayBeAnswered(number)) return;
-    throw new HoldfastError(
-      'ERR_HOLDFAST_PROTOCOL',
-      `Server answers call ${number}, which was never sent`,
-    );
-  }
-
   #onTick(): void {
     this.#isScheduled = false;
     if (this.#link !== undefined) this.#link.pump();
     this.#further.pump();
+    this.calls.beginWaiting();
     this.#seek();
   }
 

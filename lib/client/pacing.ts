@@ -45,9 +45,15 @@ export class Pacing {
     this.#end = end;
   }
 
+  /** True while calls must wait for their turn. */
+  get isOn(): boolean {
+    return this.#pacer.isOn;
+  }
+
   /** The error of a call that is made now and would come too late behind those that wait. */
-  objectionTo(call: Call, now: number): HoldfastError | undefined {
+  objectionTo(call: Call): HoldfastError | undefined {
     if (!this.#pacer.isOn) return undefined;
+    const now = this.#options.clock.now();
     const waitMs = this.#pacer.waitMs(now, this.#queue.waiting + 1);
     if (now + waitMs < call.deadlineAt) return undefined;
     return callError(call, code, tooLate(waitMs), 'not-executed', { retryAfterMs: waitMs });

@@ -26,7 +26,7 @@ const slotCount = 8192;
  */
 export class TimerWheel {
   readonly #clock: Clock;
-  readonly #slots: Head[] = [];
+  readonly #slots: (Head | undefined)[] = new Array(slotCount).fill(undefined);
   /** Slot numbers (not yet reduced to the wheel's size) up to here were looked through. */
   #swept: number;
   #count = 0;

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** A timer that was set on a {@link Clock}. */
 export interface Timer {
   /** After this it does not fire. */
