@@ -28,6 +28,10 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: 'serves the verbs of a module',
     load: async () => (await import('./commands/serve.ts')).serveModule,
   },
+  bzr: {
+    summary: 'shows the last revisions and the tags of a Bazaar branch',
+    load: async () => (await import('./commands/bzr.ts')).bzrCommand,
+  },
   bridge: {
     summary: 'joins stdin and stdout to a local server',
     load: async () => (await import('./commands/bridge.ts')).bridgeCommand,
