@@ -154,8 +154,7 @@ export class Attempts {
     const isDraining = !final && (link.isDraining || code === 'ERR_HOLDFAST_DRAINING');
     if (!isDraining) this.#pacing.onRefused(code, call.sentAt);
     const leftMs = call.deadlineAt - this.#options.clock.now();
-    // A draining server is left at once; one that is busy is given time.
-    const delayMs = isDraining ? 0 : this.#pauseMs(call, retryAfterMs, leftMs);
+    const delayMs = this.#pauseMs(call, isDraining, retryAfterMs, leftMs);
     const isLate = !final && delayMs >= leftMs;
     let why = retried ? retriedBelow(refusal.message) : refusal.message;
     if (isLate) why += `, and to wait ${Math.ceil(delayMs)} ms is longer than its deadline`;
@@ -337,9 +336,18 @@ export class Attempts {
     if (this.#isNext(call, paced, failure)) this.#calls.sendAgain([call]);
   }
 
-  /** As long as the server asks for, and longer by chance. */
-  #pauseMs({ refusals }: Call, hintMs: number | undefined, leftMs: number): number {
+  /**
+   * As long as the server asks for, and longer by chance. One that drains is left at once; but the
+   * next may drain too, or there may be none.
+   */
+  #pauseMs(
+    { refusals }: Call,
+    isDraining: boolean,
+    hintMs: number | undefined,
+    leftMs: number,
+  ): number {
     const { maxRetryAfterMs, random } = this.#options;
+    if (isDraining) return backoffMs(refusals - 1, reconnectBounds(this.#options), random);
     const leastMs = Math.min(hintMs ?? 0, maxRetryAfterMs);
     return hintedMs(refusals, reconnectBounds(this.#options), leastMs, leftMs, random);
   }

@@ -109,6 +109,8 @@ export class Call implements Due, EncodedCall {
   /** What the last attempt that may have run took, it had taken by then. */
   takenAt = 0;
   isSettled = false;
+  /** The application is told or asked of it at this moment; see {@link whileTelling}. */
+  isTold = false;
   extras: CallExtras | undefined;
   /** Set while the call waits because the server refused it for now, or for a lease to expire. */
   retryAlarm: Alarm | undefined;
@@ -177,6 +179,19 @@ export class Call implements Due, EncodedCall {
   get troubles(): Troubles {
     this.#troubles ??= { executions: 0, answer: undefined, isChecked: false, timeouts: 0 };
     return this.#troubles;
+  }
+
+  /**
+   * Tells or asks the application, in the midst of what is done with the call. Whatever it does
+   * there, this call ends only afterwards.
+   */
+  whileTelling<Value>(tell: () => Value): Value {
+    this.isTold = true;
+    try {
+      return tell();
+    } finally {
+      this.isTold = false;
+    }
   }
 
   /** Proven by an answer, whatever became of other attempts. */

@@ -123,20 +123,17 @@ export class Calls implements Deadlines, AttemptsOwner {
     // What is asked about must not stand in the way of the calls by which it is found out.
     if (table.size >= maxCalls && table.size >= maxCalls + Math.min(maxCalls, this.#inquiry.size)) {
       const error = limitError(verb, 'ERR_HOLDFAST_TOO_MANY_CALLS', 'maxCalls', maxCalls);
-      reject(notMade(verb, clock, error));
-      return undefined;
+      return notMade(verb, clock, reject, error);
     }
     if (options?.signal?.aborted) {
-      reject(notMade(verb, clock, cancelledError(verb, options.signal)));
-      return undefined;
+      return notMade(verb, clock, reject, cancelledError(verb, options.signal));
     }
     const number = table.nextNumber();
     const writer = this.#writer;
     try {
       if (!original) writer.write(number, verb.name, options?.key, input, defaults.maxFrameBytes);
     } catch (error) {
-      reject(notMade(verb, clock, atVerb(error, verb.name)));
-      return undefined;
+      return notMade(verb, clock, reject, atVerb(error, verb.name));
     }
     const given = options?.replay ?? defaults.replay;
     const setting = original ? settingOfCopies(given) : given;
@@ -158,8 +155,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     }
     if (objection !== undefined) {
       this.#wheel.remove(call);
-      reject(notMade(verb, clock, objection));
-      return undefined;
+      return notMade(verb, clock, reject, objection);
     }
     this.#pendingBytes += byteLength;
     if (table.size === 0) this.#wheel.hold();
@@ -283,6 +279,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   failUnreachable(cause: HoldfastError): void {
     const { code, message: why } = cause;
     for (const call of this.#table.filter(({ needsLink }) => needsLink)) {
+      if (call.isSettled) continue;
       const decision = this.#judge.giveUp(call, why);
       if (decision.action !== 'ask') {
         this.#giveUp(call, code, why, cause);
@@ -389,6 +386,9 @@ export class Calls implements Deadlines, AttemptsOwner {
 
   /** Ends a call from our side: what the server may still do with it is said in the outcome. */
   #giveUp(call: Call, code: ErrorCode, why: string, cause: unknown): void {
+    if (call.isTold) process.nextTick(() => this.#giveUp(call, code, why, cause));
+    // Or a listener that was told of another one has ended it.
+    if (call.isTold || call.isSettled) return;
     const link = call.link ?? call.lostLink;
     if (call.link !== undefined) call.mayRun(call.link);
     if (link !== undefined) this.#judge.record(call, link, 'handed-over', 'fail', why);

@@ -77,6 +77,7 @@ function flawed(error: unknown): Content {
 interface Examined {
   readonly isSettled: boolean;
   readonly troubles: { isChecked: boolean };
+  whileTelling(look: () => Content | Promise<Content>): Content | Promise<Content>;
 }
 
 /** Looks at the reply of a call, and tells what is found unless the call has settled meanwhile. */
@@ -86,7 +87,7 @@ export function examine(
   value: unknown,
   tell: (content: Content) => void,
 ): void {
-  const found = check(value);
+  const found = call.whileTelling(() => check(value));
   if (!isThenable(found)) {
     tell(found);
     return;

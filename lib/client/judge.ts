@@ -130,7 +130,8 @@ export class Judge {
       outcome: call.wasExecuted ? 'executed' : loosest.outcome,
       remainingMs: facts.timeLeftMs,
     };
-    return override(facts, classified, loosest, wishOf(retryIf, failure, context));
+    const wish = call.whileTelling(() => wishOf(retryIf, failure, context));
+    return override(facts, classified, loosest, wish);
   }
 
   /**

@@ -56,8 +56,9 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   #isScheduled = false;
   #isClosing = false;
   #closeReason: Error | undefined;
-  /** Failed tries since a link was useful, and the last failure. */
+  /** Failed tries since a link was useful, the last link that was one, and the last failure. */
   #tries = 0;
+  #useless: ClientLink | undefined;
   #lastFailure: Error | undefined;
   readonly #endpoints: Endpoints;
   readonly #dialler: Dialler;
@@ -243,12 +244,14 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
 
   onDraining(link: ClientLink, timeLeftMs: number): void {
     this.#endpoints.failed(link.medium, this.#options.clock.now());
+    this.#countTry(link);
     this.#listener.onDraining({ link: link.label, timeLeftMs });
     if (link.inFlight === 0) this.onDrained(link);
     this.#seek();
   }
 
   onLine(link: ClientLink, accepted: number): void {
+    this.#countTry(link);
     this.#leave(link, undefined);
     this.calls.attempts.onLine(link, accepted);
     this.#seek();
@@ -266,7 +269,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     this.#listener.onLinkDown(link.label, cause);
     if (link === this.#link || this.#further.delete(link)) {
       this.#endpoints.failed(link.medium, this.#options.clock.now());
-      if (!link.isUseful) this.#tries++;
+      this.#countTry(link);
       this.#lastFailure = cause;
       this.#leave(link, cause);
     }
@@ -276,6 +279,13 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     if (this.#link !== undefined) this.calls.attempts.askOn(this.#link);
     if (this.#isClosed) this.#finish();
     else this.#seek();
+  }
+
+  /** A link that has answered nothing, and ends or will, is a failed try. */
+  #countTry(link: ClientLink): void {
+    if (link !== this.#link || link.isUseful || link === this.#useless) return;
+    this.#useless = link;
+    this.#tries++;
   }
 
   /** Back-off starts over, and the address is good again. */

@@ -1,4 +1,5 @@
 import type { AttemptRecord, Evidence, HoldfastError, Outcome } from '../errors.ts';
+import type { CallWatch } from '../observe/call-watch.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Call } from './call.ts';
 import type { ClientLink } from './client-link.ts';
@@ -11,7 +12,8 @@ export function countReply(call: Call, link: ClientLink): void {
   // What is checked afterwards has not succeeded yet.
   if (isPlain) figures?.replied(heardAt, heardAt - call.madeAt);
   else figures?.attempted(heardAt, true);
-  call.watch?.attempted({
+  if (call.watch === undefined) return;
+  tell(call, call.watch, {
     number: call.attempts,
     link: link.label,
     phase: 'answered',
@@ -28,10 +30,15 @@ export function countSettled(call: Call, now: number, outcome: Outcome | undefin
   if (isPlain) figures?.settled(now, now - call.madeAt, howOf(outcome));
 }
 
-/** A call fails before it is made; gives the error. */
-export function notMade(verb: VerbUse, clock: Clock, error: HoldfastError): HoldfastError {
+/** A call fails before it is made. */
+export function notMade(
+  verb: VerbUse,
+  clock: Clock,
+  reject: (error: HoldfastError) => void,
+  error: HoldfastError,
+): undefined {
   if (verb.isPlain) verb.figures?.notMade(clock.now());
-  return error;
+  reject(error);
 }
 
 /** An attempt ended without a reply, unless its answer is still awaited on another link. */
@@ -56,5 +63,9 @@ export function howOf(outcome: Outcome | undefined): 'well' | 'failed' | 'unknow
 export function writeRecord(call: Call, record: AttemptRecord): void {
   call.history ??= [];
   call.history.push(record);
-  call.watch?.attempted(record);
+  if (call.watch !== undefined) tell(call, call.watch, record);
+}
+
+function tell(call: Call, watch: CallWatch, record: AttemptRecord): void {
+  call.whileTelling(() => watch.attempted(record));
 }
