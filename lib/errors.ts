@@ -70,8 +70,19 @@ export interface AttemptRecord {
   /** How far the attempt had come when it ended. */
   readonly phase: 'waiting' | 'sending' | 'sent' | 'answered';
   readonly evidence: Evidence;
-  /** What the client did next; `hedge`: it began this one beside another, `cancel`: it ended it. */
-  readonly decision: 'send-again' | 'attach' | 'deliver' | 'ask' | 'fail' | 'hedge' | 'cancel';
+  /**
+   * What the client did next; `hedge`: it began this one beside another, `wait`: it would have, but
+   * must not, and goes on waiting; `cancel`: it ended it.
+   */
+  readonly decision:
+    | 'send-again'
+    | 'attach'
+    | 'deliver'
+    | 'ask'
+    | 'fail'
+    | 'hedge'
+    | 'wait'
+    | 'cancel';
   /** Why, in words. */
   readonly why: string;
   /** From its sending until it ended. */

@@ -134,20 +134,25 @@ export class Dialler {
 /**
  * How long to wait before the next dial.
  *
- * @param rounds how often all addresses have failed; before the first time there is no wait
+ * @param tries failed ones
+ * @param addresses how many there are: each gets one try before there is a pause
  * @param failure the last one, with what the server may have asked for
  */
 export function dialDelayMs(
-  rounds: number,
+  tries: number,
+  addresses: number,
   failure: Error | undefined,
   options: ResolvedClientOptions,
 ): number {
   const { maxRetryAfterMs, random } = options;
   const hintMs = isHoldfastError(failure) ? failure.retryAfterMs : undefined;
   const bounds = reconnectBounds(options);
-  if (rounds <= 0 || hintMs === undefined) return backoffMs(rounds, bounds, random);
+  const rounds = tries - addresses + 1;
+  // Who asks to wait is not dialled at once, even if its link was in use.
+  const isOther = rounds <= 0 && addresses > 1;
+  if (isOther || hintMs === undefined) return backoffMs(rounds, bounds, random);
   const leastMs = Math.min(hintMs, maxRetryAfterMs);
-  return hintedMs(rounds, bounds, leastMs, Number.POSITIVE_INFINITY, random);
+  return hintedMs(Math.max(1, rounds), bounds, leastMs, Number.POSITIVE_INFINITY, random);
 }
 
 function endedEarly(label: string): HoldfastError {

@@ -318,9 +318,8 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     const isFurther = link !== undefined && !link.isDraining;
     if (isFurther && !this.#further.isAnotherNeeded(link, this.calls.waiting)) return;
     if (!this.#isNeeded()) return;
-    // Every address gets one try before there is a pause.
-    const rounds = Math.max(0, this.#tries - this.#endpoints.count + 1);
-    const delayMs = dialDelayMs(rounds, this.#lastFailure, this.#options);
+    const { count } = this.#endpoints;
+    const delayMs = dialDelayMs(this.#tries, count, this.#lastFailure, this.#options);
     if (this.#tries > 0 || (this.#dialler.linkCount > 0 && !isFurther)) {
       this.#listener.onReconnecting({ attempt: this.#tries, delayMs, cause: this.#lastFailure });
     }

@@ -1,4 +1,4 @@
-import { HoldfastError, type Outcome } from '../errors.ts';
+import { type AttemptRecord, HoldfastError, type Outcome } from '../errors.ts';
 import type { Medium } from '../media/medium.ts';
 import type { CallWatch } from '../observe/call-watch.ts';
 import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
@@ -8,7 +8,7 @@ import type { Call } from './call.ts';
 import type { Calls } from './calls.ts';
 import { howOf, writeRecord } from './observing.ts';
 import type { CallOptions } from './options.ts';
-import { permits } from './replay.ts';
+import { noBudget, permits } from './replay.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /** Where a call, or a copy of it, can be made. */
@@ -101,26 +101,44 @@ export class Race {
     }
     const lane = this.#course.another(this.#taken);
     if (lane === undefined) return;
+    const now = this.#course.clock.now();
+    const late = `no answer within ${Math.round(now - this.#startedAt)} ms: a copy`;
     if (!this.#course.affords(original, lane)) {
-      this.#raced.verb.figures?.budgetRefused(this.#course.clock.now());
+      this.#raced.verb.figures?.budgetRefused(now);
+      const why = `${late} would go to another address, but ${noBudget}`;
+      this.#record(original, this.#course.main, 'wait', why);
       return;
     }
     this.#copies++;
     original.copies++;
     this.#taken.add(lane.target);
-    const waitedMs = Math.round(this.#course.clock.now() - this.#startedAt);
+    // Made before it is told: who is told may end the client, with all that was made.
+    this.#run(lane, original);
+    if (this.#open.size === 0) return;
+    if (this.#copies < (hedge.max ?? 1)) this.#alarm.set(now + hedge.afterMs);
     writeRecord(original, {
       number: original.attempts + this.#copies,
       link: lane.target?.address ?? '',
       phase: 'waiting',
       evidence: 'untouched',
       decision: 'hedge',
-      why: `no answer within ${waitedMs} ms: a copy goes to another address`,
+      why: `${late} goes to another address`,
       durationMs: 0,
     });
-    this.#run(lane, original);
-    if (this.#open.size === 0 || this.#copies >= (hedge.max ?? 1)) return;
-    this.#alarm.set(this.#course.clock.now() + hedge.afterMs);
+  }
+
+  /** Writes into the history of a call whose attempt, if one is under way, has not ended by itself. */
+  #record(call: Call, { target }: Lane, decision: AttemptRecord['decision'], why: string): void {
+    const isSent = call.link !== undefined;
+    writeRecord(call, {
+      number: call.attempts,
+      link: call.link?.label ?? target?.address ?? '',
+      phase: isSent ? 'sent' : 'waiting',
+      evidence: isSent || call.mayHaveRun ? 'handed-over' : 'untouched',
+      decision,
+      why,
+      durationMs: isSent ? this.#course.clock.now() - call.sentAt : 0,
+    });
   }
 
   /** A copy runs at the same time, perhaps twice: it must be allowed whatever becomes of the first. */
@@ -137,16 +155,7 @@ export class Race {
     this.#open.delete(runner);
     for (const { lane, call } of this.#open) {
       if (call === undefined || call.isSettled) continue;
-      const isSent = call.link !== undefined;
-      writeRecord(call, {
-        number: call.attempts,
-        link: call.link?.label ?? lane.target?.address ?? '',
-        phase: isSent ? 'sent' : 'waiting',
-        evidence: isSent || call.mayHaveRun ? 'handed-over' : 'untouched',
-        decision: 'cancel',
-        why: 'another copy was answered first',
-        durationMs: isSent ? this.#course.clock.now() - call.sentAt : 0,
-      });
+      this.#record(call, lane, 'cancel', 'another copy was answered first');
       lane.calls.settle(call);
     }
     this.#open.clear();

@@ -35,7 +35,7 @@ export interface Circumstances {
 
 /** What to do with the call. */
 export interface Decision {
-  readonly action: Exclude<AttemptRecord['decision'], 'hedge' | 'cancel'>;
+  readonly action: Exclude<AttemptRecord['decision'], 'hedge' | 'wait' | 'cancel'>;
   /** With `fail`: what is known of the call, all attempts together. */
   readonly outcome: Outcome;
   /** True when sending again adds load that the budget must bear. */

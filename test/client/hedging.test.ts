@@ -214,16 +214,38 @@ describe('A call that takes long, with hedges', () => {
       retryBudget: { ratio: 0.5, minPerSecond: 0, reserve: 0 },
     });
     const [one, other] = servers as [Gated, Gated];
-    const calls = ['a', 'b', 'c'].map((name) => client.call.idempotent(name));
+    const calls = ['a', 'b', 'c'].map((name) => client.withHistory.idempotent(name));
     await one.begun(3);
     await clock.pass(60);
     await other.begun(1);
     await settled(() => other.executions.total);
     expect(executed()).to.deep.equal([3, 1]);
     for (const name of ['a', 'b', 'c']) one.open(name);
-    await Promise.all(calls);
+    const histories = (await Promise.all(calls)).map(({ attempts }) => attempts);
     const { total } = client.routes()[0] as Route;
     expect(total).to.include({ calls: 3, failures: 0, budgetRefusals: 2, replays: 1 });
+    for (const history of histories.slice(1)) {
+      expect(
+        history.map(({ number, link, phase, decision, why }) => [
+          number,
+          link,
+          phase,
+          decision,
+          why,
+        ]),
+      )
+        .to //
+        .deep.equal([
+          [
+            1,
+            `${one.url}#1`,
+            'sent',
+            'wait',
+            'no answer within 52 ms: a copy would go to another address, but the retry budget is empty',
+          ],
+          [1, `${one.url}#1`, 'answered', 'deliver', 'the server replied'],
+        ]);
+    }
   });
 
   it('leaves the decision to its copies when it fails, and the last failure decides', async () => {
@@ -299,6 +321,18 @@ describe('A call that takes long, with hedges', () => {
     second.destroy();
     expect(await destroyed).to.include({ code: 'ERR_HOLDFAST_CLOSED', outcome: 'unknown' });
     await second.closed;
+    expect(clock.keepsAlive).to.equal(false);
+  });
+
+  it('ends with a client that is destroyed when its copy is told', async () => {
+    const client = await start(2);
+    const [one] = servers as [Gated, Gated];
+    const onAttempt = (): void => client.destroy();
+    const call = failureOf(client.call.idempotent('a', { onAttempt }));
+    await one.begun(1);
+    await clock.pass(60);
+    expect(await call).to.include({ code: 'ERR_HOLDFAST_CLOSED', outcome: 'unknown' });
+    await client.closed;
     expect(clock.keepsAlive).to.equal(false);
   });
 

@@ -61,6 +61,10 @@ export class ScriptedServer {
     return new ScriptedServer(server, calls, others, options);
   }
 
+  get url(): string {
+    return this.#server.url;
+  }
+
   /** The connections so far, oldest first. */
   get peers(): readonly RawPeer[] {
     return this.#server.peers;

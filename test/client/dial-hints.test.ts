@@ -1,0 +1,95 @@
+import { expect } from 'chai';
+import { connect, memory, serve } from '../../lib/index.ts';
+import { preamble } from '../../lib/protocols/holdfast/frames.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
+import { fault, greet, type RawPeer } from '../support/raw-peer.ts';
+import { echo, ScriptedServer } from '../support/scripted-server.ts';
+import { Executions, verbs } from '../support/verbs.ts';
+
+const busy = (retryAfterMs: number | null): Buffer =>
+  fault(['ERR_HOLDFAST_OVERLOADED', 'come again later', retryAfterMs, false]);
+
+describe('A FAULT that asks to wait', () => {
+  let clock: VirtualClock;
+  let scripted: ScriptedServer;
+  let dialledAt: number[];
+
+  beforeEach(() => {
+    clock = new VirtualClock({ turns: 'real' });
+    dialledAt = [];
+  });
+
+  afterEach(() => scripted.close());
+
+  async function start(open: (peer: RawPeer, index: number) => unknown, chance = 0): Promise<void> {
+    scripted = await ScriptedServer.start(
+      async (peer, index) => {
+        dialledAt.push(clock.now());
+        await open(peer, index);
+      },
+      echo,
+      { clock, random: () => chance, timeoutMs: 10_000, maxRetryAfterMs: 2_000 },
+    );
+  }
+
+  /** The delays between dials, while a call waits. */
+  async function delays(): Promise<number[]> {
+    const call = scripted.client.call.mutate('x');
+    for (let step = 0; step < 800; step++) await clock.pass(5);
+    expect(await call).to.match(/^reply/);
+    return dialledAt
+      .slice(1)
+      .map((at, index) => Math.round((at - (dialledAt[index] as number)) / 50) * 50);
+  }
+
+  /** Refuses the first dials with such a hint each. */
+  function refusing(...hints: readonly (number | null)[]) {
+    return async (peer: RawPeer, index: number): Promise<void> => {
+      const hint = hints[index];
+      if (hint === undefined) await greet(peer);
+      else peer.send(preamble, busy(hint));
+    };
+  }
+
+  it('at dialling delays the next dial by so much at least', async () => {
+    await start(refusing(500, 300));
+    expect(await delays()).to.deep.equal([500, 300]);
+  });
+
+  it('has jitter on top', async () => {
+    await start(refusing(500), 0.5);
+    expect(await delays()).to.deep.equal([750]);
+  });
+
+  it('is obeyed up to maxRetryAfterMs', async () => {
+    await start(refusing(1e9));
+    expect(await delays()).to.deep.equal([2_000]);
+  });
+
+  it('delays nothing when it has no hint', async () => {
+    await start(refusing(null));
+    expect(await delays()).to.deep.equal([0]);
+  });
+
+  it('on a link that was in use delays the next dial too', async () => {
+    await start(async (peer) => greet(peer));
+    await scripted.client.call.mutate('first');
+    const lost = new Promise((resolve) => scripted.client.once('state', resolve));
+    scripted.peers[0]?.sendLast(busy(700));
+    await lost;
+    const lostAt = clock.now();
+    await delays();
+    expect((dialledAt[1] as number) - lostAt).to.be.within(700, 800);
+  });
+
+  it('does not hold up a dial to another address', async () => {
+    await start(refusing(5_000));
+    const here = memory('here');
+    const server = await serve(verbs, new Executions().handlers(), { listen: here });
+    const client = connect([scripted.url, here], verbs, { clock, random: () => 0 });
+    // The clock stands still: nothing is waited for.
+    expect(await client.call.mutate('x')).to.equal('done x');
+    await client.close();
+    await server.close();
+  });
+});
