@@ -1,11 +1,4 @@
-import {
-  type ErrorCode,
-  type Evidence,
-  errorCodes,
-  type HoldfastError,
-  type Outcome,
-  type RemoteFailure,
-} from '../errors.ts';
+import type { ErrorCode, Evidence, HoldfastError, Outcome, RemoteFailure } from '../errors.ts';
 import { maxResumed } from '../protocols/holdfast/verdicts.ts';
 import type { Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { backoffMs, hintedMs } from '../retry/backoff.ts';
@@ -16,7 +9,13 @@ import type { ClientLink } from './client-link.ts';
 import { examine } from './content.ts';
 import type { Doubts } from './doubts.ts';
 import type { ReplayEvent } from './events.ts';
-import { answerError, type CallErrorDetails, type CallFailure, inWords } from './failures.ts';
+import {
+  answerError,
+  type CallErrorDetails,
+  type CallFailure,
+  inWords,
+  knownCode,
+} from './failures.ts';
 import type { Judge } from './judge.ts';
 import { countReply } from './observing.ts';
 import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
@@ -394,8 +393,4 @@ function retriedBelow(message: string): string {
 function lost({ why }: Decision, cause: Error | undefined): CallFailure {
   const whole = `the connection was lost (${inWords(cause)}), ${why}`;
   return { code: 'ERR_HOLDFAST_LOST', why: whole, details: { cause } };
-}
-
-function knownCode(code: string, otherwise: ErrorCode): ErrorCode {
-  return Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : otherwise;
 }

@@ -10,6 +10,7 @@ import { areClientCallsHeard, channels } from '../observe/channels.ts';
 import type { Route, Routes } from '../observe/routes.ts';
 import { sessionBytes } from '../protocols/holdfast/hello.ts';
 import { IdleLife } from '../retry/idle-life.ts';
+import { wheelOf } from '../retry/timer-wheel.ts';
 import { optionError, show } from '../util/check.ts';
 import { emitSafely, tellSafely } from '../util/emit.ts';
 import { defineVerbs } from '../verbs/define.ts';
@@ -25,11 +26,12 @@ import { howOf } from './observing.ts';
 import {
   type CallOptions,
   type ClientOptions,
+  type GivenOptions,
   resolveCallOptions,
   resolveClientOptions,
 } from './options.ts';
 import { checkNames } from './reconcile.ts';
-import { checkedInput } from './schemas.ts';
+import { checkInput, InputChecks } from './schemas.ts';
 import { type ServerTable, Tables } from './tables.ts';
 import { checkOnce, VerbUse } from './verb-use.ts';
 import { optionsWithin, tooLateWithin } from './within.ts';
@@ -89,6 +91,7 @@ export class Client<V extends Verbs = Verbs> {
   readonly #tables: Tables;
   readonly #routes: Routes;
   readonly #timeoutMs: number;
+  readonly #inputs: InputChecks;
   #isClosing = false;
 
   /** @internal */
@@ -111,6 +114,7 @@ export class Client<V extends Verbs = Verbs> {
       onClosed = (reason) => void this.#hedging.close().then(() => resolve(reason));
     });
     this.#timeoutMs = options.timeoutMs;
+    this.#inputs = new InputChecks(options.clock, wheelOf(options.clock));
     this.#tables = new Tables(options.protocol.hasSessions);
     const shared = {
       protocol: options.protocol,
@@ -210,13 +214,14 @@ export class Client<V extends Verbs = Verbs> {
   /** Takes no new calls, waits until the pending ones have settled, then ends. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    this.#links.close();
+    this.#inputs.whenIdle(() => this.#links.close());
     await this.closed;
   }
 
   /** Ends now. What is pending fails with `ERR_HOLDFAST_CLOSED` and says what is known of it. */
   destroy(reason?: Error): void {
     this.#isClosing = true;
+    this.#inputs.failAll((verb) => closedError(verb.name));
     this.#links.destroy(reason);
     this.#hedging.destroy(reason);
   }
@@ -342,8 +347,9 @@ export class Client<V extends Verbs = Verbs> {
     const madeAt = clock.now();
     const figures = this.#routes.of(use.name);
     try {
-      await checkedInput(use, input);
-      const output = await this.#promise(use, input, options, watch);
+      const check = checkInput(use, input);
+      const within = check === undefined ? options : await this.#until(check, use, options);
+      const output = await this.#promise(use, input, within, watch);
       figures.settled(clock.now(), clock.now() - madeAt, 'well');
       return output;
     } catch (error) {
@@ -351,6 +357,20 @@ export class Client<V extends Verbs = Verbs> {
       figures.settled(clock.now(), clock.now() - madeAt, how);
       throw error;
     }
+  }
+
+  /** Waits for a look at an input; the call gets what is left of its time. */
+  async #until(
+    check: Promise<void>,
+    use: VerbUse,
+    options: GivenOptions | undefined,
+  ): Promise<GivenOptions> {
+    const { clock } = this.#routes;
+    const startedAt = clock.now();
+    const chosenMs = options?.timeoutMs ?? use.row.settings.timeoutMs ?? this.#timeoutMs;
+    const timeoutMs = Math.min(chosenMs, options?.mostMs ?? chosenMs);
+    await this.#inputs.wait(use, check, { timeoutMs, signal: options?.signal });
+    return { ...options, mostMs: Math.max(0, timeoutMs - (clock.now() - startedAt)) };
   }
 
   #promise(

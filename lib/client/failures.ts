@@ -1,5 +1,6 @@
 import {
   type ErrorCode,
+  errorCodes,
   HoldfastError,
   isHoldfastError,
   messageOf,
@@ -113,6 +114,11 @@ export function atVerb(error: unknown, verb: string): HoldfastError {
   }
   const { code, outcome, cause = error, final } = error;
   return new HoldfastError(code, message, { verb, outcome, cause, final });
+}
+
+/** A code that came over the wire, if it is one of ours. */
+export function knownCode(code: string, otherwise: ErrorCode): ErrorCode {
+  return Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : otherwise;
 }
 
 /** An error of the transport, in words that fit behind a colon. */
