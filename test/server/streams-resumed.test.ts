@@ -34,7 +34,7 @@ describe('streams at a server, when links and the server end', () => {
     expect((await peer.next()).type).to.equal(FrameType.reply);
   });
 
-  it('says running of a read stream too, until the client has every item; then done', async () => {
+  it('S15: says running of a read stream too, until the client has every item; then done', async () => {
     const url = await scene.listen();
     const id = sessionOf(2);
     const first = await scene.greeted(url, { session: id });

@@ -79,7 +79,7 @@ describe('a server with streams', () => {
     expect(message).to.equal('Handler "watch" must give items to iterate, not 7');
   });
 
-  it('takes no items from a handler before there is credit, and no more than that', async () => {
+  it('B6: takes and sends no items before there is credit, and no more than that', async () => {
     const url = await scene.listen({
       watch: function* () {
         for (let number = 1; ; number++) {
@@ -135,6 +135,26 @@ describe('a server with streams', () => {
     expect(listOf(refusal)[3]).to.equal(true);
   });
 
+  it('S14: gives no credit for a call that it refuses', async () => {
+    const peer = await scene.greeted(await scene.listen({}, { maxConcurrency: 1, maxQueue: 0 }));
+    peer.send(call({ number: 1, verb: place.upload }), call({ number: 2, verb: place.upload }));
+    expect((await nextCredit(peer)).number).to.equal(1);
+    expect((await peer.next()).type).to.equal(FrameType.refused);
+    await roundTrip(peer);
+    expect(peer.frames).to.deep.equal([]);
+  });
+
+  it('S14: gives credit for a call that waited when its turn has come', async () => {
+    const peer = await scene.greeted(await scene.listen({}, { maxConcurrency: 1, maxQueue: 1 }));
+    peer.send(call({ number: 1, verb: place.upload }), call({ number: 2, verb: place.upload }));
+    expect((await nextCredit(peer)).number).to.equal(1);
+    await roundTrip(peer);
+    expect(peer.frames).to.deep.equal([]);
+    peer.send(end(1, 0));
+    expect(replied(await peer.next())).to.deep.equal([]);
+    expect((await nextCredit(peer)).number).to.equal(2);
+  });
+
   it('closes the generator and aborts the signal when the client cancels', async () => {
     let signal: AbortSignal | undefined;
     const url = await scene.listen({
@@ -157,7 +177,7 @@ describe('a server with streams', () => {
     expect(peer.frames).to.deep.equal([]);
   });
 
-  it('never takes a cancelled request stream for one that has ended', async () => {
+  it('S16: never takes a cancelled request stream for one that has ended', async () => {
     const peer = await scene.greeted(await scene.listen());
     peer.send(call({ number: 1, verb: place.upload }));
     await nextCredit(peer);
