@@ -48,6 +48,8 @@ export class Session {
   readonly owner: string;
   /** True when it is known what became of the session's calls at the servers before this one too. */
   isComplete: boolean;
+  /** Of the calls that came. */
+  highestNumber = 0;
   /** As `authenticate` gave it for the link that joined last. */
   principal: Principal | undefined;
   /** Calls whose handlers run, by number. */
@@ -164,7 +166,7 @@ export class Session {
   /** Takes over what another server knows of the session. */
   adopt({ isComplete, acknowledged, forgottenUpTo, forgotten, done, frames }: Estate): void {
     const { records } = this;
-    this.isComplete = isComplete;
+    this.isComplete ||= isComplete;
     records.acknowledge(acknowledged);
     records.forgetUpTo(forgottenUpTo);
     for (const number of forgotten) records.forget(number);

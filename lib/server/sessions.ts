@@ -26,6 +26,12 @@ export class Sessions {
   readonly #context: SessionContext;
   readonly #maxSessions: number;
   readonly #byId = new Map<string, Session>();
+  /**
+   * Of sessions that were forgotten, as many as may be remembered, the newest last: the highest number
+   * of a call that came. Whoever makes such a session anew, be it a hello of long ago or a server that
+   * gives what it knows, these calls must not look as if they had never come.
+   */
+  readonly #forgotten = new Map<string, number>();
 
   constructor(context: SessionContext, maxSessions: number) {
     this.#context = context;
@@ -78,9 +84,23 @@ export class Sessions {
       // Handlers of a session that was forgotten may end when its client has come again: the new
       // session, which has the same id, must stay, or what it runs would be run again.
       if (this.#byId.get(id) === ended) this.#byId.delete(id);
+      this.#noteForgotten(ended);
     });
+    session.records.forgetUpTo(this.#forgotten.get(id) ?? 0);
     this.#byId.set(id, session);
     return session;
+  }
+
+  #noteForgotten({ id, highestNumber }: Session): void {
+    const highest = Math.max(highestNumber, this.#forgotten.get(id) ?? 0);
+    if (highest === 0) return;
+    this.#forgotten.delete(id);
+    this.#forgotten.set(id, highest);
+    if (this.#forgotten.size <= this.#maxSessions) return;
+    for (const oldest of this.#forgotten.keys()) {
+      this.#forgotten.delete(oldest);
+      return;
+    }
   }
 
   /** Calls whose handlers run, of all sessions. */

@@ -96,6 +96,18 @@ describe("A server's memory of a session", () => {
     expect(third.verdicts).to.deep.equal(['forgotten', 'never']);
   });
 
+  it('does not either when a hello of long ago makes the session anew', async () => {
+    await start({ keepSessionsMs: 1_000 });
+    const first = await joined([], session, { link: 2 });
+    await sent(first.peer, quick(5, 'ran'));
+    await left(first.peer);
+    await clock.pass(2_000);
+    const late = await joined([], session, { link: 1 });
+    await left(late.peer);
+    const { verdicts } = await joined([5, 6], session, { link: 3 });
+    expect(verdicts).to.deep.equal(['forgotten', 'never']);
+  });
+
   it('takes no table that leaves no room for verdicts in its hello', async () => {
     await start();
     const names = Array.from({ length: 4_096 }, (_, index) => `verb${index}`.padEnd(51, '.'));
