@@ -110,11 +110,11 @@ export class ClientLink implements ChannelUser, ClientSink {
       credentials,
       acknowledged: this.#watermark.told,
       resume: this.asked,
+      alone: owner.isAlone,
       tables: context.tables.offered,
     });
     channel.start(this);
-    this.outbox.pushAll(this.#wire.greeting);
-    this.outbox.flush();
+    this.#tell(this.#wire.greeting);
   }
 
   /** True when calls may be sent, now or as soon as there is room. */

@@ -20,6 +20,11 @@ export class Doubts {
     return this.#size;
   }
 
+  /** True when one hello can ask for all of them. */
+  get areFew(): boolean {
+    return this.#size <= maxResumed;
+  }
+
   /** The call was on this link. */
   add(call: Call, link: ClientLink): void {
     call.lostLink = link;

@@ -32,6 +32,8 @@ export interface LinkOwner<Link> {
   hasUnsafeWaiting(): boolean;
   /** Numbers of calls that were on a link which is gone, and whose fate the server may know. */
   inDoubt(): readonly number[];
+  /** True when no other link is there, and {@link inDoubt} gives all calls that were on earlier ones. */
+  readonly isAlone: boolean;
   /** All calls below this number are settled, as far as the server needs to know. */
   acknowledged(): number;
   /** How many answers the server could drop since that was asked last. */

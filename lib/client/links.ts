@@ -168,6 +168,10 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     return this.calls.doubts.numbers();
   }
 
+  get isAlone(): boolean {
+    return this.#link === undefined && this.#others.size === 0 && this.calls.doubts.areFew;
+  }
+
   get unacknowledged(): number {
     return this.calls.unacknowledged;
   }

@@ -81,6 +81,8 @@ export interface ClientHello {
   readonly acknowledged?: number;
   /** Numbers of calls whose fate the client does not know; the server's hello tells it. */
   readonly resume?: readonly number[];
+  /** No other connection is open, and `resume` has every call of earlier ones that is not settled. */
+  readonly alone?: boolean;
   /** Hashes of tables that the client has already. */
   readonly tables?: readonly string[];
   /** The client takes frames of streams. */

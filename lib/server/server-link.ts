@@ -209,14 +209,14 @@ export class ServerLink implements ChannelUser, ServerSink {
     }
     const { session, isNew } = opened;
     this.session = session;
-    // Before its first connection a client has called nobody.
-    if (isNew && link === 1) session.isComplete = true;
     // First the fence, then the verdicts: what an older link has not delivered is never executed.
     session.join(this, link, this.#maxFrameBytes);
     const { acknowledged = 0, resume = [] } = client;
     session.acknowledge(acknowledged);
     // This server knows nothing of the client's earlier calls, now or when it asks again.
     if (isNew) for (const number of resume) session.records.forgetUpTo(number);
+    // Nor will it be asked for any but these.
+    if (isNew && client.alone) session.isComplete = true;
     const verdicts = resume.map((number) => session.verdictOn(number));
     this.#alarm.set(options.clock.now() + options.idlePingMs);
     // What it cannot say now, it may be able to say when it is asked later.
@@ -232,8 +232,10 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   onCall(call: ArrivedCall): void {
-    if (this.session === undefined) throw tooEarly();
+    const { session } = this;
+    if (session === undefined) throw tooEarly();
     this.#calls++;
+    if (call.number > session.highestNumber) session.highestNumber = call.number;
     this.#owner.onCall(this, call);
   }
 

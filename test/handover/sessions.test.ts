@@ -291,7 +291,7 @@ describe('A server that takes over from another', () => {
       greeted({ session }, ...numbers);
 
     async function greeted(
-      fields: { readonly session: Buffer; readonly link?: number },
+      fields: { readonly session: Buffer; readonly alone?: boolean },
       ...numbers: readonly number[]
     ): Promise<readonly [RawPeer, Greeting]> {
       const peer = await RawPeer.connect(heir.server.urls[0] as string);
@@ -345,18 +345,36 @@ describe('A server that takes over from another', () => {
       expect([...body.subarray(18)]).to.deep.equal([forgotten, forgotten, forgotten]);
     });
 
-    it('knows all calls of a client that has come here first', async () => {
+    it('knows all calls of a client that has come with no other connection', async () => {
       await takeOver();
-      for (const link of [1, 2]) {
-        const fields = { session: randomBytes(16), link };
-        const [first] = await greeted(fields);
+      for (const alone of [true, false]) {
+        const fields = { session: randomBytes(16) };
+        const [first] = await greeted({ ...fields, ...(alone && { alone }) }, 1);
         first.destroy();
-        const [, { verdicts, heirOf }] = await greeted({ ...fields, link: link + 1 }, 1);
-        expect([...(verdicts ?? [])]).to.deep.equal([never]);
-        // Only of the other client an answer to an earlier connection could be missing.
-        const servers = link === 1 ? [old.server.core.hello.server] : undefined;
-        expect(heirOf, `from connection ${link} on`).to.deep.equal(servers);
+        const [, { verdicts, heirOf }] = await greeted(fields, 1, 2);
+        expect([...(verdicts ?? [])]).to.deep.equal([forgotten, never]);
+        const servers = alone ? [old.server.core.hello.server] : undefined;
+        expect(heirOf, alone ? 'alone' : 'not alone').to.deep.equal(servers);
       }
+    });
+
+    it('never says "never" of what it has forgotten itself, whatever the old one knew', async () => {
+      const peer = await started();
+      old.open('one');
+      await peer.nextOf(FrameType.reply);
+      await takeOver();
+      const [next] = await resumed();
+      next.send(call({ number: 3, verb: 4, value: 'three' }));
+      await heir.begun(1);
+      heir.open('three');
+      await next.nextOf(FrameType.reply);
+      next.destroy();
+      const known = heir.server.core.sessions.get(session.toString('hex')) as Session;
+      while (known.isJoined) await new Promise((resolve) => setImmediate(resolve));
+      known.end();
+      await end();
+      const [, { verdicts }] = await resumed(2, 3, 4);
+      expect([...(verdicts ?? [])]).to.deep.equal([done, forgotten, never]);
     });
 
     it('lets nobody join a session at the old one that it has taken', async () => {

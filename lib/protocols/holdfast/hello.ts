@@ -17,7 +17,7 @@ export const sessionBytes = 16;
 /** What a client sends first. */
 export function encodeClientHello(hello: ClientHello): Buffer {
   const { session, link, maxFrameBytes, credentials, acknowledged = 0 } = hello;
-  const { resume = [], tables = [], streams = false } = hello;
+  const { resume = [], alone = false, tables = [], streams = false } = hello;
   return greeting({
     session,
     maxFrameBytes,
@@ -25,6 +25,7 @@ export function encodeClientHello(hello: ClientHello): Buffer {
     ...(credentials === undefined ? {} : { credentials }),
     ...(acknowledged === 0 ? {} : { acknowledged }),
     ...(resume.length === 0 ? {} : { resume: encodeNumbers(resume) }),
+    ...(alone ? { alone } : {}),
     ...(tables.length === 0 ? {} : { tables: Buffer.from(tables.join(''), 'hex') }),
     ...(streams ? { streams } : {}),
   });
@@ -90,6 +91,7 @@ export function decodeClientHello(buffer: Buffer, start: number, end: number): C
     credentials,
     ...(acknowledged === 0 ? {} : { acknowledged: acknowledged as number }),
     ...(resume === undefined ? {} : { resume: decodeNumbers('resume', bytesOf('resume', resume)) }),
+    ...(fields['alone'] === true ? { alone: true } : {}),
     ...(tables === undefined ? {} : { tables: hashesOf(bytesOf('tables', tables)) }),
     ...(fields['streams'] === true ? { streams: true } : {}),
   };
