@@ -29,6 +29,9 @@ export const errorCodes = {
   ERR_HOLDFAST_PROTOCOL: 'the peer sent bytes that the protocol does not allow',
   ERR_HOLDFAST_VERSION: 'the peer speaks another version of the protocol',
   ERR_HOLDFAST_LOST: 'the connection was lost and the call could not be sent again',
+  ERR_HOLDFAST_PARTIAL:
+    'the connection was lost, a part of a stream had gone, and the rest cannot follow',
+  ERR_HOLDFAST_INACTIVE: 'a stream waited for longer than `inactivityTimeoutMs`',
   ERR_HOLDFAST_DEADLINE: "the call's deadline passed",
   ERR_HOLDFAST_ATTEMPT_TIMEOUT: 'one attempt took longer than `attemptTimeoutMs`',
   ERR_HOLDFAST_ABORTED: 'the application cancelled the call',
@@ -112,6 +115,12 @@ export interface HoldfastErrorDetails {
   readonly final?: boolean;
   /** See {@link HoldfastError.retried}. */
   readonly retried?: boolean;
+  /** See {@link HoldfastError.delivered}. */
+  readonly delivered?: number;
+  /** See {@link HoldfastError.sent}. */
+  readonly sent?: number;
+  /** See {@link HoldfastError.acknowledged}. */
+  readonly acknowledged?: number;
 }
 
 const brand = Symbol.for('holdfast.error');
@@ -137,6 +146,13 @@ export class HoldfastError extends Error {
    * or was not because the retry budget is empty. Trying again above would multiply the attempts.
    */
   readonly retried: boolean;
+  /** Of a call with streams: how many items the application was given in front of this error. */
+  readonly delivered?: number;
+  /** How many items were taken from the application's source. */
+  readonly sent?: number;
+  /** How many of those the server has said that it has: the first ones. */
+  readonly acknowledged?: number;
+
   constructor(code: ErrorCode, message: string, details: HoldfastErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
@@ -147,6 +163,9 @@ export class HoldfastError extends Error {
     if (details.verb !== undefined) this.verb = details.verb;
     if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs;
     if (details.remote !== undefined) this.remote = details.remote;
+    if (details.delivered !== undefined) this.delivered = details.delivered;
+    if (details.sent !== undefined) this.sent = details.sent;
+    if (details.acknowledged !== undefined) this.acknowledged = details.acknowledged;
   }
 
   static {

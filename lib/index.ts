@@ -1,12 +1,15 @@
-export type { AttemptFailure, FailureKind } from './client/classify.ts';
 export type {
   CallArguments,
+  CallMethod,
   CallMethods,
-  CallsWithin,
-  Client,
   HistoryMethods,
+  SendingArguments,
+  SendingOptions,
+  StreamArguments,
   WithHistory,
-} from './client/client.ts';
+} from './client/call-types.ts';
+export type { AttemptFailure, FailureKind } from './client/classify.ts';
+export type { CallsWithin, Client } from './client/client.ts';
 export { connect, type Target } from './client/connect.ts';
 export type {
   AttemptEvent,
@@ -17,7 +20,13 @@ export type {
   ReplayEvent,
   StateEvent,
 } from './client/events.ts';
-export { type CallOptions, type ClientOptions, clientDefaults } from './client/options.ts';
+export type { ItemStream } from './client/item-stream.ts';
+export {
+  type CallOptions,
+  type ClientOptions,
+  clientDefaults,
+  type StreamOptions,
+} from './client/options.ts';
 export type { Reconcile, ReconcileContext, Reconciled, Reconcilers } from './client/reconcile.ts';
 export type { RetryContext, RetryIf } from './client/retry-if.ts';
 export { decodeCompletion, encodeCompletion } from './completions/codec.ts';
@@ -91,6 +100,7 @@ export type { CutCall } from './server/server-core.ts';
 export { type DrainOnSignalsOptions, drainOnSignals } from './server/signals.ts';
 export { type TransactionContext, transactional } from './server/transactional.ts';
 export { transient } from './server/transient.ts';
+export type { ItemIterable, ItemSource } from './streams/item-source.ts';
 export type { Clock, Timer } from './util/clock.ts';
 export {
   defineVerbs,

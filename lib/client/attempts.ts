@@ -1,53 +1,19 @@
-import type { ErrorCode, Evidence, HoldfastError, Outcome, RemoteFailure } from '../errors.ts';
+import type { Evidence, HoldfastError, RemoteFailure } from '../errors.ts';
 import { maxResumed } from '../protocols/holdfast/verdicts.ts';
 import type { Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { backoffMs, hintedMs } from '../retry/backoff.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
+import type { AttemptsOwner } from './attempts-owner.ts';
 import type { Call } from './call.ts';
 import { type AttemptFailure, failed } from './classify.ts';
 import type { ClientLink } from './client-link.ts';
 import { examine } from './content.ts';
-import type { Doubts } from './doubts.ts';
-import type { ReplayEvent } from './events.ts';
-import {
-  answerError,
-  type CallErrorDetails,
-  type CallFailure,
-  inWords,
-  knownCode,
-} from './failures.ts';
+import { answerError, type CallFailure, inWords, knownCode } from './failures.ts';
 import type { Judge } from './judge.ts';
 import { countReply } from './observing.ts';
 import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
 import type { Pacing } from './pacing.ts';
 import type { Decision } from './replay.ts';
-
-/** Who keeps the calls whose attempts end here. */
-export interface AttemptsOwner {
-  readonly doubts: Doubts;
-  /** The pending call of this number, if there is one. */
-  find(number: number): Call | undefined;
-  /** The calls whose attempt is on this link, oldest first. */
-  on(link: ClientLink): Call[];
-  /** Removes every trace of a call; it is resolved or rejected next. */
-  settle(call: Call): void;
-  resolve(call: Call, value: unknown): void;
-  reject(call: Call, error: HoldfastError): void;
-  fail(
-    call: Call,
-    code: ErrorCode,
-    why: string,
-    outcome: Outcome,
-    details?: CallErrorDetails,
-  ): void;
-  /** Fails a call, or asks the application first, as was decided. */
-  end(call: Call, decision: Decision, failure: CallFailure): void;
-  /** Puts calls in front of those that wait. */
-  sendAgain(calls: readonly Call[]): void;
-  /** The call was answered: its next attempt is another call for the server. */
-  renumber(call: Call): void;
-  onReplay(event: ReplayEvent): void;
-}
 
 /** How attempts end: by an answer, a refusal, the loss of their link, or the end of their time. */
 export class Attempts {
@@ -82,6 +48,11 @@ export class Attempts {
   }
 
   #deliver(call: Call, link: ClientLink, output: unknown): void {
+    const flaw = call.stream?.complete();
+    if (flaw !== undefined) {
+      this.#calls.fail(call, flaw.code, flaw.message, 'executed', { cause: flaw });
+      throw flaw;
+    }
     countReply(call, link);
     this.#calls.settle(call);
     this.#pacing.onExecuted();
@@ -226,6 +197,7 @@ export class Attempts {
       if (evidence === 'handed-over' && call.isRecorded && canAsk) {
         // The server knows: it is asked on the next link.
         call.link = undefined;
+        call.stream?.leave();
         call.lostCause = cause;
         this.#calls.doubts.add(call, link);
         continue;
@@ -361,6 +333,7 @@ export class Attempts {
   ): Decision {
     const decision = this.#judge.decide(call, link, evidence, failure, isLate);
     call.link = undefined;
+    call.stream?.leave();
     if (decision.action === 'send-again') this.#tellReplay(call, evidence, decision);
     return decision;
   }

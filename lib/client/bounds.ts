@@ -53,7 +53,11 @@ export class Bounds {
 
   /** What holds of the call's verb has changed since the call was made or last sent. */
   follow(call: Call): void {
-    const { verb, given, madeAt } = call;
+    const { verb, given, madeAt, stream } = call;
+    if (stream !== undefined) {
+      stream.follow(call);
+      return;
+    }
     const deadlineAt = madeAt + this.#timeoutMs(verb, given);
     if (deadlineAt < call.deadlineAt) this.#wheel.add(call, deadlineAt);
     const attemptTimeoutMs = this.attemptTimeoutMs(verb, given);

@@ -4,6 +4,7 @@ import type { EncodedCall } from '../protocols/protocol.ts';
 import type { Alarm, Due } from '../retry/timer-wheel.ts';
 import type { ReplaySetting } from '../verbs/safety.ts';
 import type { VerbRow } from '../verbs/table.ts';
+import type { CallStream } from './call-stream.ts';
 import type { ClientLink } from './client-link.ts';
 import type { ContentCheck } from './content.ts';
 import type { GivenOptions } from './options.ts';
@@ -112,6 +113,8 @@ export class Call implements Due, EncodedCall {
   /** The application is told or asked of it at this moment; see {@link whileTelling}. */
   isTold = false;
   extras: CallExtras | undefined;
+  /** What it has beside one input and one output. */
+  stream: CallStream | undefined;
   /** Set while the call waits because the server refused it for now, or for a lease to expire. */
   retryAlarm: Alarm | undefined;
   history: AttemptRecord[] | undefined;
@@ -148,6 +151,15 @@ export class Call implements Due, EncodedCall {
     this.tailBytes = encoded.tailBytes;
     this.resolve = resolve;
     this.reject = reject;
+  }
+
+  /** It is sent with another input from now on. */
+  encodeAs({ buffer, start, end, body, tailBytes }: EncodedCall): void {
+    this.buffer = buffer;
+    this.start = start;
+    this.end = end;
+    this.body = body;
+    this.tailBytes = tailBytes;
   }
 
   /** When it must have settled. */

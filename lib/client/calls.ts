@@ -4,11 +4,15 @@ import { Routes } from '../observe/routes.ts';
 import type { CallWriter, Protocol } from '../protocols/protocol.ts';
 import { type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
 import { Abandoned } from './abandoned.ts';
-import { Attempts, type AttemptsOwner } from './attempts.ts';
+import { Attempts } from './attempts.ts';
+import type { AttemptsOwner } from './attempts-owner.ts';
 import { Bounds } from './bounds.ts';
 import { Call, type Deadlines } from './call.ts';
 import { CallQueue } from './call-queue.ts';
+import type { CallStream } from './call-stream.ts';
 import { CallTable } from './call-table.ts';
+import type { CallsOwner } from './calls-owner.ts';
+import { obstacleTo, takeInputOf } from './carriage.ts';
 import type { ClientLink } from './client-link.ts';
 import { Doubts } from './doubts.ts';
 import type { ReplayEvent } from './events.ts';
@@ -22,8 +26,6 @@ import {
   isFinal,
   lateness,
   limitError,
-  noSuchVerb,
-  tooLarge,
 } from './failures.ts';
 import { Inquiry } from './inquiry.ts';
 import { Judge } from './judge.ts';
@@ -32,17 +34,6 @@ import type { GivenOptions, ResolvedClientOptions } from './options.ts';
 import { Pacing } from './pacing.ts';
 import { type Decision, settingOfCopies } from './replay.ts';
 import type { VerbUse } from './verb-use.ts';
-
-/** Who is told what the calls need. */
-export interface CallsOwner {
-  /** Calls wait to be sent: see to a link and pump it, soon. */
-  schedule(): void;
-  /** Why there is no link at the moment, if a try failed. */
-  readonly lastFailure: Error | undefined;
-  onReplay(event: ReplayEvent): void;
-  /** No call is pending any more. */
-  onAllSettled(): void;
-}
 
 /** The calls of one client, from the application's invocation until each settles, exactly once. */
 export class Calls implements Deadlines, AttemptsOwner {
@@ -115,6 +106,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     reject: (error: unknown) => void,
     watch?: CallWatch,
     original?: Call,
+    stream?: CallStream,
   ): Call | undefined {
     verb.figures ??= this.routes.of(verb.name);
     const defaults = this.#options;
@@ -140,11 +132,12 @@ export class Calls implements Deadlines, AttemptsOwner {
     const bytes = original ?? writer;
     const call = new Call(this, number, verb, setting, bytes, resolve, reject);
     call.given = options;
+    call.stream = stream;
     if (original) {
       call.becomeCopyOf(original, clock.now());
       writer.renumber(call, number);
     }
-    if (options || original || this.#pacing.isOn) {
+    if (options || original || stream || this.#pacing.isOn) {
       this.#bounds.begin(call, original?.madeAt ?? clock.now());
     }
     const { byteLength } = call;
@@ -164,6 +157,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     call.extras = extrasOf(call, input, defaults, this.#bounds, this);
     this.#queue.push(call);
     this.#owner.schedule();
+    stream?.start(call, this);
     return call;
   }
 
@@ -175,6 +169,7 @@ export class Calls implements Deadlines, AttemptsOwner {
       call.verb.follow(link.table);
       if (!call.hasBegun) this.#bounds.begin(call, now);
       if (call.row !== call.verb.row) this.#bounds.follow(call);
+      if (call.stream !== undefined && !this.#goesOn(call, call.stream)) continue;
       if (!this.#canCarry(link, call, now)) continue;
       if (call.attempts > 0) {
         call.renewHeader();
@@ -188,7 +183,8 @@ export class Calls implements Deadlines, AttemptsOwner {
       call.row = call.verb.row;
       call.isRecorded = call.verb.isRecorded;
       const isReplay = link.knowsLayers && call.isReplay;
-      this.#writer.stamp(call, call.verb.index, call.attempts, call.deadlineAt - now, isReplay);
+      const remainingMs = call.stream?.remainingMs(call, now) ?? call.deadlineAt - now;
+      this.#writer.stamp(call, call.verb.index, call.attempts, remainingMs, isReplay);
       call.extras?.attemptAlarm?.set(now + call.extras.attemptTimeoutMs);
       return call;
     }
@@ -255,6 +251,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.#table.add(call);
     call.renewHeader();
     this.#writer.renumber(call, call.number);
+    call.stream?.leave();
   }
 
   onReplay(event: ReplayEvent): void {
@@ -262,17 +259,17 @@ export class Calls implements Deadlines, AttemptsOwner {
   }
 
   onAbort(call: Call, reason: unknown): void {
-    this.#giveUp(call, 'ERR_HOLDFAST_ABORTED', 'it was cancelled', reason);
+    this.giveUp(call, 'ERR_HOLDFAST_ABORTED', 'it was cancelled', reason);
   }
 
   onDeadline(call: Call): void {
     const cause = call.needsLink ? this.#owner.lastFailure : undefined;
-    this.#giveUp(call, 'ERR_HOLDFAST_DEADLINE', lateness(call, cause), cause);
+    this.giveUp(call, 'ERR_HOLDFAST_DEADLINE', lateness(call, cause), cause);
   }
 
   /** Fails every pending call, because nothing more will be done. */
   failAll(code: ErrorCode, why: string, cause: Error | undefined): void {
-    for (const call of this.#table.filter(() => true)) this.#giveUp(call, code, why, cause);
+    for (const call of this.#table.filter(() => true)) this.giveUp(call, code, why, cause);
   }
 
   /** No server can be reached, and trying again cannot help: fails every call that needs one. */
@@ -282,7 +279,7 @@ export class Calls implements Deadlines, AttemptsOwner {
       if (call.isSettled) continue;
       const decision = this.#judge.giveUp(call, why);
       if (decision.action !== 'ask') {
-        this.#giveUp(call, code, why, cause);
+        this.giveUp(call, code, why, cause);
         continue;
       }
       if (call.lostLink !== undefined) call.mayRun(call.lostLink);
@@ -337,6 +334,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.#table.delete(call);
     this.#pendingBytes -= call.byteLength;
     if (call.isQueued) this.#queue.drop(call);
+    call.stream?.onSettled();
     if (extras !== undefined) {
       extras.attemptAlarm?.clear();
       if (extras.question !== undefined) this.#inquiry.drop(extras.question);
@@ -348,16 +346,23 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.#owner.onAllSettled();
   }
 
+  /** A stream that was cut goes on behind what was delivered; false when it cannot. */
+  #goesOn(call: Call, stream: CallStream): boolean {
+    this.#pendingBytes -= call.byteLength;
+    const why = takeInputOf(call, stream, this.#writer, this.#options.maxFrameBytes);
+    this.#pendingBytes += call.byteLength;
+    if (why !== undefined) this.fail(call, 'ERR_HOLDFAST_LOST', why, 'unknown');
+    return why === undefined;
+  }
+
   /** The last look at a call before it goes out on a link; false when it was failed instead. */
   #canCarry(link: ClientLink, call: Call, now: number): boolean {
-    const { verb, byteLength } = call;
+    const obstacle = obstacleTo(call, link);
     if (now >= call.deadlineAt) {
       // The loop was blocked and the wheel has not turned yet: what is too late is not sent.
       this.onDeadline(call);
-    } else if (verb.index < 0) {
-      this.#endBefore(call, 'ERR_HOLDFAST_UNKNOWN_VERB', noSuchVerb(verb, link));
-    } else if (byteLength > link.maxFrameBytes) {
-      this.#endBefore(call, 'ERR_HOLDFAST_FRAME_TOO_LARGE', tooLarge(byteLength, link));
+    } else if (obstacle !== undefined) {
+      this.#endBefore(call, obstacle.code, obstacle.why);
     } else {
       const objection = this.#judge.objectionTo(call, link);
       if (objection === undefined) return true;
@@ -385,8 +390,8 @@ export class Calls implements Deadlines, AttemptsOwner {
   }
 
   /** Ends a call from our side: what the server may still do with it is said in the outcome. */
-  #giveUp(call: Call, code: ErrorCode, why: string, cause: unknown): void {
-    if (call.isTold) process.nextTick(() => this.#giveUp(call, code, why, cause));
+  giveUp(call: Call, code: ErrorCode, why: string, cause: unknown): void {
+    if (call.isTold) process.nextTick(() => this.giveUp(call, code, why, cause));
     // Or a listener that was told of another one has ended it.
     if (call.isTold || call.isSettled) return;
     const link = call.link ?? call.lostLink;

@@ -17,11 +17,11 @@ import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import { bothCauses } from './both-causes.ts';
 import { linkFaults } from './link-faults.ts';
 import type { LinkContext, LinkedCall } from './link-owner.ts';
+import { LinkStreams } from './link-streams.ts';
+import { PongLimit } from './pong-limit.ts';
+import { markSentBefore, putOut } from './sent-calls.ts';
 import { ServerTable } from './tables.ts';
 import { Watermark } from './watermark.ts';
-
-/** A server that has more answers to its pings on the way does not read them. */
-const maxPongs = 1_000;
 
 /**
  * One live connection of a client: a channel, the protocol on it, the calls in flight. It notices
@@ -33,6 +33,7 @@ export class ClientLink implements ChannelUser, ClientSink {
   readonly medium: Medium;
   readonly outbox: Outbox;
   readonly budget: RetryBudget;
+  readonly streams: LinkStreams;
   table: ServerTable = new ServerTable([]);
   /** Names the server process at the far end. */
   server = '';
@@ -78,8 +79,7 @@ export class ClientLink implements ChannelUser, ClientSink {
   readonly #pings: PingWatch;
   /** Calls wait for the answer to the ping. */
   #isVerifying = false;
-  /** Answers to pings since the outbox was last empty. */
-  #pongs = 0;
+  readonly #pongs = new PongLimit();
 
   constructor(
     channel: Channel,
@@ -88,18 +88,20 @@ export class ClientLink implements ChannelUser, ClientSink {
     credentials: unknown,
     context: LinkContext<ClientLink>,
   ) {
-    const { session, owner, budgets, options } = context;
-    const { clock, maxFrameBytes } = options;
+    const { session, owner, budgets, codec } = context;
+    const { clock, maxFrameBytes } = context.options;
     this.medium = medium;
     this.budget = budgets.get(medium) as RetryBudget;
     this.label = `${medium.address}#${ordinal}`;
     this.#channel = channel;
     this.#context = context;
     this.heardAt = clock.now();
-    this.outbox = new Outbox(channel, () => this.pump());
+    const pump = (): void => this.pump();
+    // Where items never leave room, calls must get theirs all the same.
+    this.outbox = new Outbox(channel, pump, () => this.streams.isBusy && pump());
     this.#pings = new PingWatch(this.outbox);
-    const onProbed = (): void => this.#onProbed();
-    this.#probe = new Probe(clock, () => this.#heardBytes, onProbed);
+    this.streams = new LinkStreams(codec, this.outbox, (call) => owner.streamOn(this, call));
+    this.#probe = new Probe(clock, () => this.#heardBytes, this.#onProbed.bind(this));
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
     this.asked = owner.inDoubt();
     this.#watermark = new Watermark(owner);
@@ -112,6 +114,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       resume: this.asked,
       alone: owner.isAlone,
       tables: context.tables.offered,
+      streams: codec !== undefined,
     });
     channel.start(this);
     this.#tell(this.#wire.greeting);
@@ -144,11 +147,11 @@ export class ClientLink implements ChannelUser, ClientSink {
    */
   pump(): void {
     if (this.#isGone || this.outbox.writing) return;
-    this.#pongs = 0;
+    this.#pongs.reset();
     const { owner, options } = this.#context;
     const mayCall = this.isOpen && owner.waiting > 0 && this.inFlight < this.#maxCalls;
     if (!mayCall || this.#probe.running || this.#isVerifying) {
-      this.outbox.flush();
+      this.streams.flush();
       return;
     }
     const now = options.clock.now();
@@ -158,12 +161,10 @@ export class ClientLink implements ChannelUser, ClientSink {
 
   /** The server runs this call of an earlier link, or has its answer: it comes on this one. */
   attach(call: LinkedCall): void {
-    call.place = 0;
-    call.sentFrom = 0;
-    call.sentTo = 0;
+    markSentBefore(call);
     this.inFlight++;
-    const { clock, heartbeatMs } = this.#context.options;
-    if (!this.#alarm.isSet) this.#alarm.set(clock.now() + heartbeatMs);
+    this.#watch(this.#context.options.clock.now());
+    call.stream?.resume(this.streams);
   }
 
   /** Nobody waits for this call any more; the server is told, or the link ends. */
@@ -171,8 +172,8 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.settled();
     if (this.#isGone) return;
     const message = this.#wire.cancel(number);
-    if (message === undefined) this.destroy(linkFaults.unwanted(this.label));
-    else this.#tell(message);
+    if (message !== undefined) this.#tell(message);
+    else this.destroy(linkFaults.unwanted(this.label));
   }
 
   /** Nobody waits for these calls, which were sent on links that are gone. */
@@ -244,6 +245,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.#alarm.clear();
     this.#probe.stop();
     this.outbox.close();
+    this.streams.close();
     if (!this.#isGone && this.#isUp) {
       const silentMs = options.clock.now() - this.heardAt;
       idleLife.died(this.inFlight > 0 || this.#isVerifying ? this.#silenceMs : silentMs);
@@ -260,6 +262,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.completions = hello.completions ?? hello.server;
     this.#heirOf = hello.heirOf ?? [];
     this.maxFrameBytes = hello.maxFrameBytes;
+    this.streams.onHello(hello);
     this.#maxCalls = Math.min(hello.maxCalls, protocol.maxInFlight);
     this.#isUp = true;
     owner.onUp(this, hello.verdicts ?? []);
@@ -293,7 +296,7 @@ export class ClientLink implements ChannelUser, ClientSink {
 
   onPing(token: number): void {
     if (this.#isGone) return;
-    if (++this.#pongs > maxPongs) throw linkFaults.pingsTooFast(this.label);
+    this.#pongs.count(this.label);
     this.#tell(this.#wire.pong?.(token));
   }
 
@@ -347,23 +350,18 @@ export class ClientLink implements ChannelUser, ClientSink {
       this.#ping(now);
       return;
     }
-    const { outbox } = this;
     this.#acknowledge(this.#watermark.due(now));
-    while (this.inFlight < this.#maxCalls && outbox.backlogBytes < writeBytes) {
+    while (this.inFlight < this.#maxCalls && this.outbox.backlogBytes < writeBytes) {
       const call = owner.nextCall(this, now);
       if (call === undefined) break;
       call.sentAt = now;
       this.#wire.sending?.(call.number);
-      call.sentFrom = outbox.end;
-      outbox.push(call.buffer, call.start, call.end);
-      if (call.body !== undefined) outbox.pushAll(call.body);
-      call.sentTo = outbox.end - call.tailBytes;
-      call.place = ++this.#calls;
+      putOut(call, this.outbox, ++this.#calls);
       this.inFlight++;
+      call.stream?.open(this.streams);
     }
-    const isWatched = this.inFlight > 0 && !isMute;
-    if (isWatched && !this.#alarm.isSet) this.#alarm.set(now + options.heartbeatMs);
-    outbox.flush();
+    if (this.inFlight > 0 && !isMute) this.#watch(now);
+    this.streams.flush();
   }
 
   #acknowledge(number: number | undefined): void {
@@ -371,10 +369,12 @@ export class ClientLink implements ChannelUser, ClientSink {
     if (message !== undefined) this.outbox.pushAll(message);
   }
 
+  #watch(now: number): void {
+    if (!this.#alarm.isSet) this.#alarm.set(now + this.#context.options.heartbeatMs);
+  }
+
   #ping(now: number): void {
-    if (this.#pings.token === 0) {
-      this.#tell(this.#wire.ping(this.#pings.begin()));
-    }
+    if (this.#pings.token === 0) this.#tell(this.#wire.ping(this.#pings.begin()));
     this.#alarm.set(now + this.#context.options.heartbeatTimeoutMs);
   }
 

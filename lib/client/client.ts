@@ -11,16 +11,19 @@ import type { Route, Routes } from '../observe/routes.ts';
 import { sessionBytes } from '../protocols/holdfast/hello.ts';
 import { IdleLife } from '../retry/idle-life.ts';
 import { wheelOf } from '../retry/timer-wheel.ts';
+import type { ItemSource } from '../streams/item-source.ts';
 import { optionError, show } from '../util/check.ts';
 import { emitSafely, tellSafely } from '../util/emit.ts';
 import { defineVerbs } from '../verbs/define.ts';
 import { type HedgeOptions, isHedgeable, notHedgeable } from '../verbs/hedge.ts';
 import { type PublishedTable, tableOf } from '../verbs/table.ts';
-import type { InputOf, OutputOf } from '../verbs/types.ts';
 import type { Verbs } from '../verbs/verb.ts';
 import { budgetsFor } from './budgets.ts';
+import type { CallStream } from './call-stream.ts';
+import type { CallMethods, HistoryMethods } from './call-types.ts';
 import type { ClientEvents, ClientState } from './events.ts';
 import { Hedging } from './hedging.ts';
+import type { ItemStream } from './item-stream.ts';
 import { Links, type LinksListener } from './links.ts';
 import { howOf } from './observing.ts';
 import {
@@ -29,44 +32,18 @@ import {
   type GivenOptions,
   resolveCallOptions,
   resolveClientOptions,
+  resolveStreamOptions,
+  type StreamOptions,
 } from './options.ts';
 import { checkNames } from './reconcile.ts';
 import { checkInput, InputChecks } from './schemas.ts';
+import { checkStreams, type Method, StreamCalls } from './stream-calls.ts';
 import { type ServerTable, Tables } from './tables.ts';
 import { checkOnce, VerbUse } from './verb-use.ts';
 import { optionsWithin, tooLateWithin } from './within.ts';
 
-/** What a verb is called with: nothing, its input, and how this call differs. */
-// biome-ignore lint/suspicious/noConfusingVoidType: `void` is what a verb without input has
-export type CallArguments<Input, Output = unknown> = [Input] extends [void]
-  ? [input?: undefined, options?: CallOptions<Output>]
-  : [input: Input, options?: CallOptions<Output>];
-
-/** The verbs of a registry as methods. */
-export type CallMethods<V extends Verbs> = {
-  readonly [Name in keyof V]: (
-    ...args: CallArguments<InputOf<V[Name]>, OutputOf<V[Name]>>
-  ) => Promise<OutputOf<V[Name]>>;
-};
-
-/** What a call came to, and how. */
-export interface WithHistory<Output> {
-  readonly value: Output;
-  /** Every attempt, oldest first; the last one brought the value. */
-  readonly attempts: readonly AttemptRecord[];
-}
-
-/** The verbs of a registry as methods that tell of their attempts too. */
-export type HistoryMethods<V extends Verbs> = {
-  readonly [Name in keyof V]: (
-    ...args: CallArguments<InputOf<V[Name]>>
-  ) => Promise<WithHistory<OutputOf<V[Name]>>>;
-};
-
 /** A client as a handler uses it for the sake of the call that it serves. */
 export type CallsWithin<V extends Verbs = Verbs> = Pick<Client<V>, 'call' | 'invoke'>;
-
-type Start = (use: VerbUse, input: unknown, given: CallOptions | undefined) => Promise<unknown>;
 
 /**
  * Calls a server's verbs, over one connection that it makes when it is needed and makes again when
@@ -86,6 +63,7 @@ export class Client<V extends Verbs = Verbs> {
   readonly #events = new EventEmitter<ClientEvents>();
   readonly #links: Links;
   readonly #hedging: Hedging;
+  readonly #streams: StreamCalls;
   readonly #hedge: HedgeOptions | undefined;
   readonly #uses = new Map<string, VerbUse>();
   readonly #tables: Tables;
@@ -105,6 +83,7 @@ export class Client<V extends Verbs = Verbs> {
     if (registry !== undefined) {
       checkNames(options.reconcile, registry);
       checkOnce(registry, options.protocol);
+      checkStreams(registry, options.protocol);
     }
     const media = (Array.isArray(target) ? target : [target]).map(toMedium);
     if (media.length === 0)
@@ -116,8 +95,10 @@ export class Client<V extends Verbs = Verbs> {
     this.#timeoutMs = options.timeoutMs;
     this.#inputs = new InputChecks(options.clock, wheelOf(options.clock));
     this.#tables = new Tables(options.protocol.hasSessions);
+    const codec = options.protocol.streamCodec?.();
     const shared = {
       protocol: options.protocol,
+      codec,
       session: randomBytes(sessionBytes),
       idleLife: new IdleLife(),
       tables: this.#tables,
@@ -138,25 +119,35 @@ export class Client<V extends Verbs = Verbs> {
     for (const row of tableOf(registry ?? {})) {
       this.#uses.set(row.name, new VerbUse(row.name, row, registry?.[row.name]));
     }
-    this.call = this.#methods((use, input, given) => this.#start(use, input, given));
-    this.withHistory = this.#methods(async (use, input, given) => {
-      const attempts: AttemptRecord[] = [];
-      return { value: await this.#start(use, input, given, attempts), attempts };
+    this.#streams = new StreamCalls(codec, options, (use, input, given, layer, stream) =>
+      this.#start(use, input, given as CallOptions, undefined, layer, stream),
+    );
+    this.call = this.#methods(
+      (use) => this.#streams.methodOf(use) ?? ((input, given) => this.#start(use, input, given)),
+    );
+    this.withHistory = this.#methods((use) => {
+      if (use.row.kind !== 'unary') return undefined;
+      return async (input, given) => {
+        const attempts: AttemptRecord[] = [];
+        return { value: await this.#start(use, input, given, attempts), attempts };
+      };
     });
   }
 
   /** @internal */
   within(layer: Layer): CallsWithin<V> {
-    const start: Start = (use, input, given) => this.#start(use, input, given, undefined, layer);
+    const methodOf = (use: VerbUse) =>
+      this.#streams.methodOf(use, layer) ??
+      ((input: unknown, given?: CallOptions) => this.#start(use, input, given, undefined, layer));
     // Methods are made as they are asked for: a handler needs few of them.
     const find = (_: object, name: string | symbol): unknown => {
       const use = this.#uses.get(name as string);
-      if (use === undefined) return undefined;
-      return (input: unknown, given?: CallOptions) => start(use, input, given);
+      return use === undefined ? undefined : methodOf(use);
     };
     return {
       call: new Proxy({}, { get: find }) as CallMethods<V>,
-      invoke: (verb, input, given) => start(this.#useOf(verb), input, given),
+      invoke: (verb, input, given) =>
+        this.#start(this.#useOf(verb), input, given, undefined, layer),
     };
   }
 
@@ -177,6 +168,18 @@ export class Client<V extends Verbs = Verbs> {
    */
   invoke(verb: string, input?: unknown, options?: CallOptions): Promise<unknown> {
     return this.#start(this.#useOf(verb), input, options);
+  }
+
+  /**
+   * Calls a verb with streams by its name, without types and without a registry. A verb that takes
+   * items is given `items`. At the end the iterator's result has the output, for a verb that has one.
+   */
+  stream(
+    verb: string,
+    input?: unknown,
+    options: StreamOptions & { readonly items?: ItemSource<unknown> } = {},
+  ): ItemStream {
+    return this.#streams.untyped(this.#uses.get(verb) ?? verb, input, options);
   }
 
   /**
@@ -244,10 +247,11 @@ export class Client<V extends Verbs = Verbs> {
     return this;
   }
 
-  #methods<Methods>(start: Start): Methods {
-    const methods: Record<string, unknown> = {};
+  #methods<Methods>(methodOf: (use: VerbUse) => Method | undefined): Methods {
+    const methods: Record<string, Method> = {};
     for (const [name, use] of this.#uses) {
-      methods[name] = (input: unknown, options?: CallOptions) => start(use, input, options);
+      const method = methodOf(use);
+      if (method !== undefined) methods[name] = method;
     }
     return Object.freeze(methods) as Methods;
   }
@@ -268,19 +272,20 @@ export class Client<V extends Verbs = Verbs> {
     given: CallOptions | undefined,
     history?: AttemptRecord[],
     layer: Layer | undefined = ambientLayer(),
+    stream?: CallStream,
   ): Promise<unknown> {
     if (this.#isClosing) return Promise.reject(closedError(use.name));
     let options: CallOptions | undefined;
     if (given !== undefined) {
       try {
-        options = resolveCallOptions(given);
+        options = stream === undefined ? resolveCallOptions(given) : resolveStreamOptions(given);
         if (options.hedge) checkHedge(use);
       } catch (error) {
         return Promise.reject(error);
       }
     }
-    if (layer !== undefined) return this.#startWithin(layer, use, input, options, history);
-    return this.#started(use, input, options, history);
+    if (layer !== undefined) return this.#startWithin(layer, use, input, options, history, stream);
+    return this.#started(use, input, options, history, stream);
   }
 
   #started(
@@ -288,11 +293,12 @@ export class Client<V extends Verbs = Verbs> {
     input: unknown,
     options: CallOptions | undefined,
     history: AttemptRecord[] | undefined,
+    stream: CallStream | undefined,
   ): Promise<unknown> {
     const watch = this.#watchOf(use, options, history);
     const call = use.isPlain
-      ? this.#promise(use, input, options, watch)
-      : this.#checked(use, input, options, watch);
+      ? this.#promise(use, input, options, watch, stream)
+      : this.#checked(use, input, options, watch, stream);
     return watch === undefined ? call : watch.until(call);
   }
 
@@ -303,11 +309,12 @@ export class Client<V extends Verbs = Verbs> {
     input: unknown,
     given: CallOptions | undefined,
     history: AttemptRecord[] | undefined,
+    stream: CallStream | undefined,
   ): Promise<unknown> {
     if (layer.remainingMs <= 0) throw tooLateWithin(use.name);
     const { options, release } = optionsWithin(layer, given);
     try {
-      return await this.#started(use, input, options, history);
+      return await this.#started(use, input, options, history, stream);
     } catch (error) {
       if (wasRetried(error)) layer.onRetried();
       throw error;
@@ -342,14 +349,15 @@ export class Client<V extends Verbs = Verbs> {
     input: unknown,
     options: CallOptions | undefined,
     watch: CallWatch | undefined,
+    stream: CallStream | undefined,
   ): Promise<unknown> {
     const { clock } = this.#routes;
     const madeAt = clock.now();
     const figures = this.#routes.of(use.name);
     try {
       const check = checkInput(use, input);
-      const within = check === undefined ? options : await this.#until(check, use, options);
-      const output = await this.#promise(use, input, within, watch);
+      const within = check === undefined ? options : await this.#until(check, use, options, stream);
+      const output = await this.#promise(use, input, within, watch, stream);
       figures.settled(clock.now(), clock.now() - madeAt, 'well');
       return output;
     } catch (error) {
@@ -364,12 +372,16 @@ export class Client<V extends Verbs = Verbs> {
     check: Promise<void>,
     use: VerbUse,
     options: GivenOptions | undefined,
+    stream: CallStream | undefined,
   ): Promise<GivenOptions> {
     const { clock } = this.#routes;
     const startedAt = clock.now();
-    const chosenMs = options?.timeoutMs ?? use.row.settings.timeoutMs ?? this.#timeoutMs;
+    const ownMs = options?.timeoutMs ?? use.row.settings.timeoutMs ?? options?.mostMs;
+    const chosenMs = ownMs ?? this.#timeoutMs;
     const timeoutMs = Math.min(chosenMs, options?.mostMs ?? chosenMs);
     await this.#inputs.wait(use, check, { timeoutMs, signal: options?.signal });
+    // A stream has no deadline by itself.
+    if (stream !== undefined && ownMs === undefined) return { ...options };
     return { ...options, mostMs: Math.max(0, timeoutMs - (clock.now() - startedAt)) };
   }
 
@@ -378,13 +390,14 @@ export class Client<V extends Verbs = Verbs> {
     input: unknown,
     options: CallOptions | undefined,
     watch: CallWatch | undefined,
+    stream: CallStream | undefined,
   ): Promise<unknown> {
-    const hedge = options?.hedge ?? use.hedge ?? this.#hedge;
+    const hedge = stream === undefined && (options?.hedge ?? use.hedge ?? this.#hedge);
     return new Promise((resolve, reject) => {
       if (hedge && this.#hedging.isPossible && mayBeHedged(use)) {
         this.#hedging.race({ verb: use, input, options, watch, hedge, resolve, reject });
       } else {
-        this.#links.calls.start(use, input, options, resolve, reject, watch);
+        this.#links.calls.start(use, input, options, resolve, reject, watch, undefined, stream);
       }
     });
   }

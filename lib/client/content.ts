@@ -25,6 +25,11 @@ export function contentCheck(
   return steps.length === 0 ? undefined : (value) => run(steps, value);
 }
 
+/** What is found of an item of a stream. */
+export async function contentOfItem(schema: StandardSchema, item: unknown): Promise<Content> {
+  return await run([(value) => validated(schema, value)], item);
+}
+
 type Step = (value: unknown) => Content | PromiseLike<Content>;
 
 /** One step after the other, each with what the one before made of the reply. */

@@ -18,14 +18,16 @@ export function extrasOf(
   owner: { onAbort(call: Call, reason: unknown): void },
 ): CallExtras | undefined {
   const { verb, given } = call;
-  const attemptTimeoutMs = bounds.attemptTimeoutMs(verb, given);
+  const hasStream = call.stream !== undefined;
+  const attemptTimeoutMs = hasStream ? 0 : bounds.attemptTimeoutMs(verb, given);
   const signal = given?.signal;
   const retryIf = given?.retryIf ?? defaults.retryIf;
   const isLookedAt = (verb.output ?? verb.accept ?? given?.accept) !== undefined;
   const check = isLookedAt ? contentCheck(verb, given?.accept) : undefined;
-  const question = call.isCopy
-    ? undefined
-    : questionOf(defaults.reconcile, verb.name, input, given?.key);
+  const question =
+    call.isCopy || call.stream?.receiver !== undefined
+      ? undefined
+      : questionOf(defaults.reconcile, verb.name, input, given?.key);
   const isNeeded = attemptTimeoutMs > 0 || (signal ?? retryIf ?? check ?? question) !== undefined;
   if (!isNeeded) return undefined;
   const onAbort = (): void => owner.onAbort(call, signal?.reason);

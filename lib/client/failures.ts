@@ -53,9 +53,9 @@ export function callError(
   const message = `Call "${verb}" failed: ${why}; ${inPlainWords[known]}`;
   const attempts = call.history ?? [];
   const cause = details?.cause ?? call.answer;
-  const { retried } = call;
-  const facts = { verb, outcome: known, attempts, cause, retried };
-  return new HoldfastError(code, message, { ...details, ...facts });
+  const { retried, stream } = call;
+  const facts = { verb, outcome: known, attempts, cause, retried, ...stream?.countsAt(code) };
+  return new HoldfastError(stream?.codeOf(code) ?? code, message, { ...details, ...facts });
 }
 
 /** That the deadline of a call has passed, and why, if it is known: `cause`: no link to a server. */
@@ -63,7 +63,8 @@ export function lateness(call: Call, cause: Error | undefined): string {
   const limitMs = Math.round(call.deadlineAt - call.madeAt);
   let reason = call.isAsked ? ' before the application had told what became of it' : '';
   if (cause !== undefined) reason = `; the server could not be reached (${inWords(cause)})`;
-  return `its deadline of ${limitMs} ms passed${reason}`;
+  const late = call.stream?.lateness ?? `its deadline of ${limitMs} ms passed`;
+  return `${late}${reason}`;
 }
 
 /** The error of a call that was executed and whose answer is no good. */
@@ -77,8 +78,9 @@ export function answerError(
   const story = answerStories[kind] ?? 'failed';
   const isPlain = !transient && call.troubles.executions <= 1;
   const message = `Call "${verb}" ${story}: ${what}${isPlain ? '' : `; ${why}`}`;
-  const { retried } = call;
-  const facts = { verb, outcome: 'executed', attempts, remote, cause, retried } as const;
+  const { retried, stream } = call;
+  const counts = stream?.countsAt(code);
+  const facts = { verb, outcome: 'executed', attempts, remote, cause, retried, ...counts } as const;
   return new HoldfastError(code, message, facts);
 }
 
@@ -127,13 +129,22 @@ export function inWords(cause: Error | undefined): string {
 }
 
 /** A server cannot take a call, for it does not have its verb, or not of this kind. */
-export function noSuchVerb({ name, row, otherKind }: VerbUse, { table }: ClientLink): string {
+export function noSuchVerb({ name, kinds, otherKind }: VerbUse, { table }: ClientLink): string {
   if (otherKind === undefined)
     return `the server has no such verb${suggestion(name, table.names())}`;
-  return `here the verb is of the kind "${row.kind}", and at the server "${otherKind}"`;
+  const here = kinds.map((kind) => `"${kind}"`).join(' or ');
+  return `here the verb is of the kind ${here}, and at the server "${otherKind}"`;
 }
 
 /** A server cannot take a call, for it is too large. */
 export function tooLarge(bytes: number, { maxFrameBytes }: ClientLink): string {
   return `its message of ${bytes} bytes is larger than the server's maxFrameBytes (${maxFrameBytes})`;
 }
+
+/** A server cannot take a call, for it cannot take items that were taken from their source. */
+export function itemTooLarge({ maxFrameBytes }: ClientLink): string {
+  return `an item is larger than the server's maxFrameBytes (${maxFrameBytes})`;
+}
+
+/** A server cannot take a call, for it has streams. */
+export const noStreams = 'the server does not take streams';

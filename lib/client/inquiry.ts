@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts';
 import { optionError, show } from '../util/check.ts';
-import type { AttemptsOwner } from './attempts.ts';
+import type { AttemptsOwner } from './attempts-owner.ts';
 import type { Call } from './call.ts';
 import { examine } from './content.ts';
 import type { CallFailure } from './failures.ts';

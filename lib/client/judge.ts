@@ -173,6 +173,7 @@ export class Judge {
   ): Circumstances {
     const maxAgeMs = settings.maxReplayAgeMs ?? this.#options.maxReplayAgeMs;
     const maxAttempts = call.isCopy ? 1 : (settings.maxAttempts ?? this.#options.maxAttempts);
+    const attempts = call.ambiguousAttempts + call.copies - (call.stream?.fruitfulAttempts ?? 0);
     const isRepeat = call.mayHaveRun || call.isCopy;
     const now = this.#options.clock.now();
     const leaseLeftMs = isRepeat ? call.takenAt + (settings.leaseMs ?? 0) - now : 0;
@@ -183,11 +184,11 @@ export class Judge {
       setting: call.setting,
       mayHaveRun,
       isTooOld: isRepeat && sentAgainAt - call.firstSentAt > maxAgeMs,
-      hasAttemptsLeft: call.ambiguousAttempts + call.copies < maxAttempts,
+      hasAttemptsLeft: attempts < maxAttempts,
       isFinalRefusal,
       isBusy: false,
-      isInputConsumed: false,
-      isReplySeen: false,
+      isInputConsumed: call.stream?.isInputConsumed === true,
+      isReplySeen: call.stream?.isReplySeen === true,
       canReconcile: call.extras?.question !== undefined,
       leaseLeftMs: Math.max(0, leaseLeftMs),
       timeLeftMs: call.deadlineAt - now,

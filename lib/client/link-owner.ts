@@ -4,11 +4,13 @@ import type {
   EncodedCall,
   Protocol,
   Refusal,
+  StreamCodec,
   UnknownFate,
   Verdict,
 } from '../protocols/protocol.ts';
 import type { RetryBudget } from '../retry/budget.ts';
 import type { IdleLife } from '../retry/idle-life.ts';
+import type { LinkedStream, LinkStreams } from './link-streams.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import type { Tables } from './tables.ts';
 
@@ -22,6 +24,15 @@ export interface LinkedCall extends EncodedCall {
   sentTo: number;
   /** Which of the calls on the link it is, from 1; 0 when it was sent on an earlier one. */
   place: number;
+  readonly stream: OpenedStream | undefined;
+}
+
+/** The streams of a call, as far as the link on which it is uses them. */
+export interface OpenedStream {
+  /** The call was sent: what belongs to its streams follows. */
+  open(streams: LinkStreams): void;
+  /** The server has it from an earlier link. */
+  resume(streams: LinkStreams): void;
 }
 
 /** Who owns a link: it gives the calls and takes what becomes of them. */
@@ -40,6 +51,11 @@ export interface LinkOwner<Link> {
   readonly unacknowledged: number;
   /** The next call, stamped for this link; undefined when none waits that it can carry. */
   nextCall(link: Link, now: number): LinkedCall | undefined;
+  /**
+   * The streams of a call that is on the link, if it is and has some. Throws `HoldfastError`
+   * `ERR_HOLDFAST_PROTOCOL` when there never was such a call.
+   */
+  streamOn(link: Link, number: number): LinkedStream | undefined;
   /** The link may have room again: pump it soon. */
   schedule(): void;
   /** The server has said hello, and what became of the calls that its hello names. */
@@ -67,6 +83,8 @@ export interface LinkContext<Link> {
   readonly owner: LinkOwner<Link>;
   readonly options: ResolvedClientOptions;
   readonly protocol: Protocol;
+  /** How items of streams travel, if the protocol has them. */
+  readonly codec: StreamCodec | undefined;
   readonly session: Uint8Array;
   readonly idleLife: IdleLife;
   readonly tables: Tables;

@@ -3,7 +3,9 @@ import type { Medium } from '../media/medium.ts';
 import type { Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
-import { Calls, type CallsOwner } from './calls.ts';
+import type { CallStream } from './call-stream.ts';
+import { Calls } from './calls.ts';
+import type { CallsOwner } from './calls-owner.ts';
 import { isFinalDial } from './classify.ts';
 import type { ClientLink } from './client-link.ts';
 import { Dialler, type DiallerOwner, dialDelayMs } from './dialler.ts';
@@ -213,6 +215,15 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
       if (this.#options.eager) return;
     }
     this.#seek();
+  }
+
+  streamOn(link: ClientLink, number: number): CallStream | undefined {
+    const call = this.calls.answered(number);
+    const stream = call?.link === link ? call.stream : undefined;
+    if (stream === undefined) return undefined;
+    link.isUseful = true;
+    if (this.#tries > 0) this.#onUseful(link);
+    return stream;
   }
 
   onReply(link: ClientLink, number: number, value: unknown): void {

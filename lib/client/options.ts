@@ -1,6 +1,6 @@
 import type { AttemptRecord } from '../errors.ts';
 import type { Layer } from '../layers/layer.ts';
-import { frameBytes } from '../link/limits.ts';
+import { frameBytes, windowBytes } from '../link/limits.ts';
 import { holdfastProtocol } from '../protocols/holdfast/index.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import type { BackoffBounds } from '../retry/backoff.ts';
@@ -19,7 +19,7 @@ import {
 import { type Clock, systemClock } from '../util/clock.ts';
 import { type HedgeOptions, hedgeOptions } from '../verbs/hedge.ts';
 import { type ReplaySetting, replaySettings } from '../verbs/safety.ts';
-import type { Verbs } from '../verbs/verb.ts';
+import type { ResumeFrom, Verbs } from '../verbs/verb.ts';
 import { budgetSetting, type RetryBudgetSetting } from './budgets.ts';
 import { type Reconcilers, reconcilers } from './reconcile.ts';
 import type { RetryIf } from './retry-if.ts';
@@ -97,6 +97,11 @@ export interface ClientOptions<V extends Verbs = Verbs> {
   readonly maxCalls?: number;
   /** Most bytes of inputs that may be pending; a call beyond that fails at once. */
   readonly maxOutgoingBytes?: number;
+  /**
+   * Bytes of items that may be on their way or wait, for each direction of each stream: what comes and
+   * is not taken yet, what was sent and may have to be sent again. From 128 KiB.
+   */
+  readonly streamWindowBytes?: number;
   /** Where time comes from. Default: the system's monotonic clock. */
   readonly clock?: Clock;
   /** Where chance comes from: numbers from 0 to below 1. Default: `Math.random`. */
@@ -133,6 +138,7 @@ export const clientDefaults: ResolvedClientOptions = Object.freeze({
   maxFrameBytes: 16 * 1024 * 1024,
   maxCalls: 65_536,
   maxOutgoingBytes: 64 * 1024 * 1024,
+  streamWindowBytes: 1024 * 1024,
   clock: systemClock,
   random: Math.random,
 });
@@ -170,6 +176,7 @@ const checks: Checks<ClientOptions> = {
   maxFrameBytes: frameBytes,
   maxCalls: wholeNumber(1, 1_000_000),
   maxOutgoingBytes: wholeNumber(1),
+  streamWindowBytes: windowBytes,
   clock: clockLike,
   random: ofType('function'),
 };
@@ -209,8 +216,32 @@ export interface CallOptions<Output = unknown> {
   readonly hedge?: HedgeOptions | false;
 }
 
+/** How one call with streams differs from the client's way. */
+export interface StreamOptions<Input = unknown, Item = unknown> {
+  /**
+   * Deadline of the whole stream. Default: none once the server has begun it and as long as there is a
+   * connection to that server; the client's `timeoutMs` before that, and whenever there is none.
+   */
+  readonly timeoutMs?: number;
+  /** Longest wait for the next item, or for leave to send one. Default: the verb's, or none. */
+  readonly inactivityTimeoutMs?: number;
+  /** Replay of this call. */
+  readonly replay?: ReplaySetting;
+  /** Cancels the call: it fails with `ERR_HOLDFAST_ABORTED`, and the handler's signal aborts. */
+  readonly signal?: AbortSignal;
+  /** Told of each attempt as it ends, also of the one that succeeds: what is known of it and why. */
+  readonly onAttempt?: (attempt: AttemptRecord) => void;
+  /** Overrides the classification of failures, instead of the client's `retryIf`. */
+  readonly retryIf?: RetryIf;
+  /** For `read.serverStream`: how it goes on, instead of the verb's own. */
+  resumeFrom?(input: Input, lastItem: Item, delivered: number): Input;
+}
+
 /** What a call was given, and by whom. */
 export interface GivenOptions extends CallOptions<never> {
+  /** With streams. */
+  readonly inactivityTimeoutMs?: number;
+  readonly resumeFrom?: ResumeFrom<never, never>;
   /** The call for whose sake it is made. */
   readonly layer?: Layer;
   /** What was left of that when this one was made, in ms. */
@@ -237,4 +268,19 @@ const callChecks: Checks<CallOptions> = {
 /** Checks a call's options. */
 export function resolveCallOptions(given: CallOptions): CallOptions {
   return resolveOptions('call option', given, {}, callChecks);
+}
+
+const streamChecks: Checks<StreamOptions> = {
+  timeoutMs: milliseconds(1),
+  inactivityTimeoutMs: milliseconds(1),
+  replay: oneOf(replaySettings),
+  signal,
+  onAttempt: ofType('function'),
+  retryIf: ofType('function'),
+  resumeFrom: ofType('function'),
+};
+
+/** Checks the options of a call with streams. */
+export function resolveStreamOptions(given: StreamOptions): StreamOptions {
+  return resolveOptions('stream option', given, {}, streamChecks);
 }

@@ -75,10 +75,12 @@ export function decide(facts: Circumstances): Decision {
     case 'incomplete':
     case 'refused':
     case 'never':
-      return facts.isReplySeen ? replySeen : decideProven(facts, proofs[facts.evidence]);
+      return facts.isReplySeen
+        ? doubt(facts, replySeen)
+        : decideProven(facts, proofs[facts.evidence]);
     case 'forgotten':
     case 'handed-over':
-      return facts.isReplySeen ? replySeen : decideAmbiguous(facts, true);
+      return facts.isReplySeen ? doubt(facts, replySeen) : decideAmbiguous(facts, true);
   }
 }
 
@@ -87,7 +89,7 @@ export function decide(facts: Circumstances): Decision {
  * will. That is as good as a proof; but the attempts count, so that asking comes to an end.
  */
 export function decideNotApplied(facts: Circumstances): Decision {
-  if (facts.isReplySeen) return replySeen;
+  if (facts.isReplySeen) return doubt({ canReconcile: false }, replySeen);
   const disproved = { ...facts, mayHaveRun: false, isBusy: false };
   const proof = 'the application says that it was not applied';
   if (facts.hasAttemptsLeft) return decideProven(disproved, proof);
@@ -101,7 +103,7 @@ export function decideNotApplied(facts: Circumstances): Decision {
  * @param isTransient it is thought to pass by itself
  */
 export function decideExecuted(facts: Circumstances, isTransient: boolean): Decision {
-  if (facts.isReplySeen) return replySeen;
+  if (facts.isReplySeen) return failExecuted(`it was executed, and ${replySeen}`);
   if (!isTransient) return failExecuted('it was executed, and trying again is not thought to help');
   const objection =
     facts.safety === 'once' ? 'a "once" verb is executed only once' : objectionTo(facts);
@@ -138,13 +140,8 @@ export function override(
   return { action: 'fail', outcome: classified.outcome, costs: false, waitMs: 0, why: whole };
 }
 
-const replySeen: Decision = {
-  action: 'fail',
-  outcome: 'executed',
-  costs: false,
-  waitMs: 0,
-  why: 'a part of the reply was delivered',
-};
+/** It began; whether it ended is not known. */
+const replySeen = 'a part of the reply was delivered';
 
 const proofs: Readonly<Record<'untouched' | 'incomplete' | 'refused' | 'never', string>> = {
   untouched: 'no byte of it was given to the operating system',

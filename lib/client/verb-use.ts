@@ -5,7 +5,7 @@ import type { PublishedKind } from '../verbs/kinds.ts';
 import { registryError } from '../verbs/registry-error.ts';
 import type { StandardSchema } from '../verbs/schema.ts';
 import { stricterRow, type VerbRow } from '../verbs/table.ts';
-import type { Accept, Verbs } from '../verbs/verb.ts';
+import type { Accept, ResumeFrom, VerbFacts, Verbs } from '../verbs/verb.ts';
 import type { ServerTable } from './tables.ts';
 
 /** A `once` verb needs a server that records its calls. Throws `ERR_HOLDFAST_REGISTRY`. */
@@ -18,6 +18,11 @@ export function checkOnce(verbs: Verbs, { name: protocol, hasSessions }: Protoco
   }
 }
 
+/** What a client's own registry says of a verb, and no server. */
+export type UseChecks = Partial<
+  Pick<VerbFacts, 'input' | 'output' | 'accept' | 'hedge' | 'items' | 'sent' | 'resumeFrom'>
+>;
+
 /** How a client uses one verb: its own row, the server's, and the stricter of the two. */
 export class VerbUse {
   readonly name: string;
@@ -25,6 +30,9 @@ export class VerbUse {
   readonly output: StandardSchema | undefined;
   readonly accept: Accept<never> | undefined;
   readonly hedge: HedgeOptions | undefined;
+  readonly items: StandardSchema | undefined;
+  readonly sent: StandardSchema | undefined;
+  readonly resumeFrom: ResumeFrom<never, never> | undefined;
   /** True when the verb has no input schema: a call is made as soon as it is asked for. */
   isPlain: boolean;
   /** Set at the first call. */
@@ -33,9 +41,11 @@ export class VerbUse {
   row: VerbRow;
   /** The verb's place in the table that was looked at last; -1 when it is not there as it is used. */
   index = -1;
+  /** What kinds a server may hold it for, as it is used. */
+  readonly kinds: readonly PublishedKind[];
   /** How the server has it, if not as it is used. */
   otherKind: PublishedKind | undefined;
-  /** The server records answers of what it does not hold for `read`. */
+  /** The server records answers of what it does not hold for `read`, and of streams. */
   isRecorded = false;
   readonly #mine: VerbRow | undefined;
   #table: ServerTable | undefined;
@@ -44,20 +54,20 @@ export class VerbUse {
   constructor(
     name: string,
     mine?: VerbRow,
-    checks?: {
-      input?: StandardSchema | undefined;
-      output?: StandardSchema | undefined;
-      accept?: Accept<never> | undefined;
-      hedge?: HedgeOptions | undefined;
-    },
+    checks?: UseChecks,
+    kinds: readonly PublishedKind[] = [mine?.kind ?? 'unary'],
   ) {
     this.name = name;
     this.#mine = mine;
-    this.row = mine ?? { name, safety: 'mutate', kind: 'unary', settings: {} };
+    this.row = mine ?? { name, safety: 'mutate', kind: kinds[0] as PublishedKind, settings: {} };
     this.input = checks?.input;
     this.output = checks?.output;
     this.accept = checks?.accept;
     this.hedge = checks?.hedge;
+    this.items = checks?.items;
+    this.sent = checks?.sent;
+    this.resumeFrom = checks?.resumeFrom;
+    this.kinds = kinds;
     this.isPlain = this.input === undefined;
   }
 
@@ -83,12 +93,13 @@ export class VerbUse {
     this.index = found?.index ?? -1;
     this.otherKind = undefined;
     if (found === undefined) return;
-    if (found.row.kind !== this.row.kind) {
+    if (!this.kinds.includes(found.row.kind)) {
       this.otherKind = found.row.kind;
       this.index = -1;
       return;
     }
-    this.isRecorded = table.keepsRecords && found.row.safety !== 'read';
+    this.isRecorded =
+      table.keepsRecords && (found.row.safety !== 'read' || found.row.kind !== 'unary');
     this.row = this.#mine === undefined ? found.row : stricterRow(this.#mine, found.row);
   }
 }

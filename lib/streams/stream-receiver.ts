@@ -267,14 +267,16 @@ export class StreamReceiver<Item = unknown> implements AsyncIterableIterator<Ite
   }
 
   /**
-   * The stream begins again from its first item, at another process. Only as long as the application
-   * took nothing.
+   * The stream begins again from a first item, at another process: the same stream as long as the
+   * application took nothing, or one that goes on behind what it took. What waits is thrown away.
    */
   restart(): void {
     this.detach();
     this.#clear();
     this.#received = 0;
+    this.#delivered = 0;
     this.#receivedCost = 0;
+    this.#takenCost = 0;
     this.#untoldCost = 0;
   }
 

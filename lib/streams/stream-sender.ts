@@ -10,6 +10,11 @@ export interface SenderLimits {
   readonly maxFrameBytes: number;
   /** So many bytes of items may be kept until the far side has them, and the last item beyond. */
   readonly maxBufferedBytes: number;
+  /**
+   * What the far side has is kept too, as long as all of the stream costs no more than that: then it
+   * can be sent again from its first item.
+   */
+  readonly isRewound?: boolean;
 }
 
 /**
@@ -26,9 +31,11 @@ export class StreamSender {
   maxFrameBytes: number;
   readonly #codec: StreamCodec;
   readonly #maxBufferedBytes: number;
-  /** Items that are not acknowledged, from `#first` on: the next in order behind `#acknowledged`. */
+  readonly #isRewound: boolean;
+  /** Items that are kept, from `#first` on: the first is the one behind `#dropped`. */
   #items: EncodedItem[] = [];
   #first = 0;
+  #dropped = 0;
   #acknowledged = 0;
   #pushed = 0;
   /** What the items cost that were acknowledged, pushed, and sent on this link. */
@@ -51,6 +58,7 @@ export class StreamSender {
     this.#codec = codec;
     this.maxFrameBytes = limits.maxFrameBytes;
     this.#maxBufferedBytes = limits.maxBufferedBytes;
+    this.#isRewound = limits.isRewound === true;
   }
 
   /** How many items were pushed. */
@@ -102,7 +110,7 @@ export class StreamSender {
 
   /** Everything is still there from the first item on. */
   get isRewindable(): boolean {
-    return this.#acknowledged === 0;
+    return this.#dropped === 0;
   }
 
   /**
@@ -115,6 +123,7 @@ export class StreamSender {
     this.#items.push(item);
     this.#pushed++;
     this.#pushedCost += item.bytes + this.#codec.itemCost;
+    this.#drop();
   }
 
   /** Nothing follows; on each link `tail` is called behind the last item. */
@@ -139,6 +148,7 @@ export class StreamSender {
     const bytes = this.bufferedBytes;
     this.detach();
     this.#acknowledged = this.#pushed;
+    this.#dropped = this.#pushed;
     this.#acknowledgedCost = this.#pushedCost;
     this.#items = [];
     this.#first = 0;
@@ -149,6 +159,8 @@ export class StreamSender {
   /** From the first item again, to a far side that knows nothing of the stream. */
   rewind(): void {
     this.detach();
+    this.#acknowledged = 0;
+    this.#acknowledgedCost = 0;
     this.#limit = 0;
     this.#isFresh = true;
   }
@@ -167,7 +179,10 @@ export class StreamSender {
     if (this.#isAttached && limit < this.#limit) {
       throw wrong(`the limit goes back from ${this.#limit} to ${limit}`);
     }
-    this.#drop(received);
+    for (; this.#acknowledged < received; this.#acknowledged++) {
+      this.#acknowledgedCost += this.#item(this.#acknowledged + 1).bytes + this.#codec.itemCost;
+    }
+    this.#drop();
     this.#limit = limit;
     if (this.#isAttached) return;
     this.#isAttached = true;
@@ -214,14 +229,21 @@ export class StreamSender {
   }
 
   #nextItem(): EncodedItem {
-    return this.#items[this.#first + this.#next - 1 - this.#acknowledged] as EncodedItem;
+    return this.#item(this.#next);
   }
 
-  #drop(received: number): void {
-    for (; this.#acknowledged < received; this.#acknowledged++) {
-      const { bytes } = this.#items[this.#first] as EncodedItem;
+  #item(number: number): EncodedItem {
+    return this.#items[this.#first + number - 1 - this.#dropped] as EncodedItem;
+  }
+
+  /** Lets go of what the far side has, unless it may be wanted again. */
+  #drop(): void {
+    if (this.#isRewound && this.#dropped === 0 && this.#pushedCost <= this.#maxBufferedBytes) {
+      return;
+    }
+    if (this.#dropped === this.#acknowledged) return;
+    for (; this.#dropped < this.#acknowledged; this.#dropped++) {
       this.#items[this.#first++] = dropped;
-      this.#acknowledgedCost += bytes + this.#codec.itemCost;
     }
     if (this.#first * 2 < this.#items.length) return;
     this.#items.splice(0, this.#first);

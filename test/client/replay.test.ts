@@ -113,8 +113,7 @@ type Expected = Pick<Decision, 'action' | 'outcome' | 'costs'> & { readonly wait
 function expectedOf(facts: Circumstances): Expected {
   if (facts.evidence === 'done') return { action: 'deliver', outcome: 'executed', costs: false };
   if (facts.evidence === 'running') return { action: 'attach', outcome: 'unknown', costs: false };
-  if (facts.isReplySeen) return { action: 'fail', outcome: 'executed', costs: false };
-  const outcome = mayHaveRun(facts) ? 'unknown' : 'not-executed';
+  const outcome = mayHaveRun(facts) || facts.isReplySeen ? 'unknown' : 'not-executed';
   if (!isForbidden(facts) && (!mayHaveRun(facts) || mayRepeat(facts))) {
     const waitMs = mayHaveRun(facts) ? facts.leaseLeftMs : 0;
     return { action: 'send-again', outcome, costs: costsOf(facts), waitMs };
@@ -189,11 +188,14 @@ describe('decide', () => {
     );
   });
 
-  it('says "executed" only of what the server has recorded or the application has seen', () => {
+  it('says "executed" only of what the server has recorded', () => {
+    forAll(always, ({ outcome }, { evidence }) => outcome !== 'executed' || evidence === 'done');
+  });
+
+  it('says "unknown" of a reply that broke off, of which the application has seen a part', () => {
     forAll(
-      always,
-      ({ outcome }, { evidence, isReplySeen }) =>
-        outcome !== 'executed' || evidence === 'done' || isReplySeen,
+      ({ isReplySeen, evidence }) => isReplySeen && evidence !== 'done' && evidence !== 'running',
+      ({ action, outcome }) => action !== 'send-again' && outcome === 'unknown',
     );
   });
 
@@ -323,7 +325,7 @@ describe('decideNotApplied', () => {
         (facts) => facts.safety === safety,
         (_decision, facts) => {
           const { action, outcome, costs, waitMs } = decideNotApplied(facts);
-          const known = facts.isReplySeen ? 'executed' : 'not-executed';
+          const known = facts.isReplySeen ? 'unknown' : 'not-executed';
           const isSo = action === expectedOfNotApplied(facts) && outcome === known;
           return isSo && !costs && waitMs === 0;
         },

@@ -1,5 +1,8 @@
 import { expect } from 'chai';
 import type { HoldfastError } from '../../lib/errors.ts';
+import { holdfastProtocol } from '../../lib/protocols/holdfast/index.ts';
+import type { StreamCodec } from '../../lib/protocols/protocol.ts';
+import { StreamSender } from '../../lib/streams/stream-sender.ts';
 import { seededRandom } from '../../lib/testing/index.ts';
 import { Journey, maxItemBytes } from './journey.ts';
 import { Road } from './road.ts';
@@ -131,6 +134,35 @@ describe('a sender', () => {
     road.settle();
     expect(road.sender.isRewindable).to.equal(false);
     expect((await road.receiver.next()).value).to.equal('a');
+  });
+
+  it('begins again also behind that, if it is kept for it, until it is too much', () => {
+    const codec = holdfastProtocol.streamCodec?.() as StreamCodec;
+    const limits = { maxFrameBytes: 1_000_000, maxBufferedBytes: 1_000, isRewound: true };
+    const sender = new StreamSender(1, codec, limits);
+    const sent: number[] = [];
+    const target = { push: (_: Uint8Array, start: number, end: number) => sent.push(end - start) };
+    sender.onCredit(0, 10_000);
+    for (let item = 1; item <= 10; item++) {
+      sender.push(Buffer.alloc(50, item));
+      while (sender.hasNext) sender.writeNext(target);
+      sender.onCredit(item, 10_000);
+      expect(sender.bufferedBytes).to.equal(0);
+    }
+    expect(sender.isRewindable).to.equal(true);
+    sender.rewind();
+    expect([sender.acknowledged, sender.bufferedBytes]).to.deep.equal([0, 820]);
+    sender.onCredit(0, 10_000);
+    sent.length = 0;
+    while (sender.hasNext) sender.writeNext(target);
+    expect(sent.reduce((sum, bytes) => sum + bytes)).to.equal(10 * (50 + codec.headerBytes));
+    sender.onCredit(10, 10_000);
+    for (let more = 0; more < 3; more++) sender.push(Buffer.alloc(50));
+    expect(sender.isRewindable).to.equal(false);
+    expect(sender.unacknowledged).to.equal(3);
+    while (sender.hasNext) sender.writeNext(target);
+    sender.onCredit(13, 10_000);
+    expect(sender.bufferedBytes).to.equal(0);
   });
 
   const wrong: readonly [what: string, received: number, limit: number][] = [

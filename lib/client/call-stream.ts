@@ -1,0 +1,374 @@
+import { codeOf, type ErrorCode, HoldfastError, isHoldfastError, messageOf } from '../errors.ts';
+import type { ArrivedItem, StreamCodec } from '../protocols/protocol.ts';
+import { type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
+import { ItemPump } from '../streams/item-pump.ts';
+import type { ItemIterable, ItemSource } from '../streams/item-source.ts';
+import { StreamReceiver } from '../streams/stream-receiver.ts';
+import { StreamSender } from '../streams/stream-sender.ts';
+import { givesItems } from '../verbs/kinds.ts';
+import type { ResumeFrom } from '../verbs/verb.ts';
+import type { Call } from './call.ts';
+import { Inactivity } from './inactivity.ts';
+import type { LinkedStream, LinkStreams } from './link-streams.ts';
+import type { ResolvedClientOptions } from './options.ts';
+import { madeItems, sentCheck } from './sent-items.ts';
+import type { VerbUse } from './verb-use.ts';
+
+/** Who keeps the calls that have streams. */
+export interface StreamsOwner {
+  /** Ends a call from this side. */
+  giveUp(call: Call, code: ErrorCode, why: string, cause: unknown): void;
+}
+
+/** How far the streams of a call have come. */
+export interface StreamCounts {
+  readonly delivered: number;
+  readonly sent: number;
+  readonly acknowledged: number;
+}
+
+/**
+ * The streams of one call, over all its attempts: the items that come, those that go, and what time
+ * they have.
+ */
+export class CallStream implements LinkedStream {
+  readonly receiver: StreamReceiver | undefined;
+  /** The last item that the application was given. */
+  lastItem: unknown;
+  readonly #codec: StreamCodec;
+  readonly #options: ResolvedClientOptions;
+  readonly #verb: VerbUse;
+  readonly #source: ItemSource<unknown> | undefined;
+  readonly #inactivity: Inactivity;
+  readonly #wheel: TimerWheel;
+  #input: unknown;
+  #resumeFrom: ResumeFrom<unknown, unknown> | undefined;
+  #sender: StreamSender | undefined;
+  #pump: ItemPump | undefined;
+  #call: Call | undefined;
+  #owner: StreamsOwner | undefined;
+  /** The streams of the link on which the call is. */
+  #link: LinkStreams | undefined;
+  /** Items that were delivered before the server's stream was opened again. */
+  #deliveredBefore = 0;
+  /** How often it was opened again after it had brought something. */
+  fruitfulAttempts = 0;
+  /** The whole call has a deadline of its own. */
+  #isBounded = false;
+  /** It has no deadline now, for it has begun and has a link. */
+  #isLoose = false;
+  #hasBegun = false;
+  #cancelled: { readonly reason: unknown } | undefined;
+
+  /** @param source what is sent, for a verb that takes items */
+  constructor(
+    verb: VerbUse,
+    input: unknown,
+    source: ItemSource<unknown> | undefined,
+    hasItems: boolean,
+    codec: StreamCodec,
+    options: ResolvedClientOptions,
+  ) {
+    const { clock, maxFrameBytes, streamWindowBytes: windowBytes } = options;
+    this.#codec = codec;
+    this.#options = options;
+    this.#verb = verb;
+    this.#input = input;
+    this.#source = source;
+    this.#wheel = wheelOf(clock);
+    this.#inactivity = new Inactivity(
+      clock,
+      this.#wheel,
+      () => this.#isWaiting,
+      (limitMs) => this.#end('ERR_HOLDFAST_INACTIVE', `nothing came for ${limitMs} ms`),
+    );
+    if (source !== undefined) this.#begin(source);
+    if (!hasItems) return;
+    this.receiver = new StreamReceiver({
+      codec,
+      windowBytes,
+      maxFrameBytes,
+      onDue: () => this.#tell(),
+      onReturn: () => this.cancel('its items are not wanted any more', undefined),
+      onBroken: ({ code, message }) => this.#end(code, message),
+    });
+  }
+
+  /**
+   * How far it has come when it fails with this code. What has arrived will have been delivered when
+   * the error is, unless the application wants no more.
+   */
+  countsAt(code: ErrorCode): StreamCounts {
+    const { receiver } = this;
+    const isDropped = code === 'ERR_HOLDFAST_ABORTED';
+    const arrived = isDropped ? receiver?.delivered : receiver?.received;
+    return {
+      delivered: this.#deliveredBefore + (arrived ?? 0),
+      sent: this.#sender?.pushed ?? 0,
+      acknowledged: this.#sender?.acknowledged ?? 0,
+    };
+  }
+
+  /** The application has seen a part of the reply, and cannot be given the rest by another one. */
+  get isReplySeen(): boolean {
+    const delivered = this.#deliveredBefore + (this.receiver?.delivered ?? 0);
+    return delivered > 0 && this.#resumeFrom === undefined;
+  }
+
+  /** What was taken from the source cannot be had again. */
+  get isInputConsumed(): boolean {
+    if (this.#sender === undefined || this.#pump?.isUntouched) return false;
+    return !this.#sender.isRewindable && typeof this.#source !== 'function';
+  }
+
+  /** The code of an error: with the connection a part of what was to be whole may have gone. */
+  codeOf(code: ErrorCode): ErrorCode {
+    if (code !== 'ERR_HOLDFAST_LOST') return code;
+    const { delivered, sent } = this.countsAt(code);
+    return delivered > 0 || sent > 0 ? 'ERR_HOLDFAST_PARTIAL' : code;
+  }
+
+  /** What is left of its deadline, as the server is told. */
+  remainingMs({ deadlineAt }: Call, now: number): number {
+    return this.#isBounded ? deadlineAt - now : Number.POSITIVE_INFINITY;
+  }
+
+  /** That its deadline has passed, in words; undefined when that was the whole call's. */
+  get lateness(): string | undefined {
+    if (this.#isBounded) return undefined;
+    const { timeoutMs } = this.#options;
+    if (this.#isLoose) return `no answer came within ${timeoutMs} ms behind its last item`;
+    return this.#hasBegun
+      ? `it had no connection to its server for ${timeoutMs} ms`
+      : `it had not begun within ${timeoutMs} ms`;
+  }
+
+  /** True when a server that takes no larger messages can take what has to be sent again. */
+  fits(maxFrameBytes: number): boolean {
+    return this.#sender === undefined || this.#sender.fits(maxFrameBytes);
+  }
+
+  /** The call is made. */
+  start(call: Call, owner: StreamsOwner): void {
+    this.#call = call;
+    this.#owner = owner;
+    const { given } = call;
+    this.#resumeFrom = (given?.resumeFrom ?? this.#verb.resumeFrom) as
+      | ResumeFrom<unknown, unknown>
+      | undefined;
+    this.follow(call);
+    if (this.#cancelled !== undefined) this.#end('ERR_HOLDFAST_ABORTED', 'it was cancelled');
+  }
+
+  /** What holds of the verb may be known only by now, or have changed. */
+  follow(call: Call): void {
+    const { given, verb, madeAt } = call;
+    const { timeoutMs, inactivityTimeoutMs } = verb.row.settings;
+    const wholeMs = given?.timeoutMs ?? timeoutMs;
+    const mostMs = Math.min(wholeMs ?? given?.mostMs ?? 0, given?.mostMs ?? wholeMs ?? 0);
+    if (mostMs > 0) {
+      this.#isBounded = true;
+      const deadlineAt = madeAt + mostMs;
+      if (deadlineAt !== call.deadlineAt) this.#wheel.add(call, deadlineAt);
+    }
+    const limitMs = given?.inactivityTimeoutMs ?? inactivityTimeoutMs;
+    if (limitMs !== undefined) this.#inactivity.limit(limitMs);
+  }
+
+  /**
+   * The input by which the call is sent again, if it is not the same: behind what was delivered.
+   *
+   * @throws what `resumeFrom` throws
+   */
+  goOn(): { readonly input: unknown } | undefined {
+    const { receiver } = this;
+    const delivered = receiver?.delivered ?? 0;
+    if (receiver === undefined || this.#resumeFrom === undefined || delivered === 0)
+      return undefined;
+    this.#deliveredBefore += delivered;
+    this.fruitfulAttempts++;
+    receiver.restart();
+    this.#input = this.#resumeFrom(this.#input, this.lastItem, this.#deliveredBefore);
+    return { input: this.#input };
+  }
+
+  /** The call was sent on a link: what belongs to its streams follows. */
+  open(link: LinkStreams): void {
+    const { receiver } = this;
+    const call = this.#call as Call;
+    this.leave();
+    this.#link = link;
+    if (receiver !== undefined && givesItems(call.row.kind)) {
+      receiver.restart();
+      link.tell(call.number, receiver.takeCredit());
+    }
+    if (this.#sender === undefined) return;
+    if (this.#sender.isRewindable) this.#sender.rewind();
+    else this.#begin(this.#source as ItemSource<unknown>);
+    this.#sender.number = call.number;
+    this.#sender.maxFrameBytes = link.maxFrameBytes;
+  }
+
+  /** The server has the call from an earlier link: its streams go on here. */
+  resume(link: LinkStreams): void {
+    const { receiver } = this;
+    const call = this.#call as Call;
+    this.leave();
+    this.#link = link;
+    if (this.#sender !== undefined) this.#sender.maxFrameBytes = link.maxFrameBytes;
+    this.#loosen();
+    if (receiver === undefined || !givesItems(call.row.kind)) return;
+    link.tell(call.number, receiver.takeCredit());
+    link.flush();
+  }
+
+  /** The call is not on its link any more. */
+  leave(): void {
+    if (this.#sender !== undefined) {
+      this.#link?.drop(this.#sender);
+      this.#sender.detach();
+    }
+    this.receiver?.detach();
+    this.#link = undefined;
+    if (!this.#isLoose) return;
+    this.#isLoose = false;
+    this.#bound();
+  }
+
+  onItem(item: ArrivedItem): void {
+    this.#loosen();
+    this.receiver?.onItem(item);
+    this.#inactivity.touch();
+  }
+
+  onCredit(received: number, limit: number): void {
+    const sender = this.#sender;
+    if (sender === undefined) return;
+    sender.onCredit(received, limit);
+    this.#loosen();
+    this.#inactivity.touch();
+    this.#pump?.pull();
+    if (sender.isThrough && this.receiver === undefined) this.#bound();
+    this.#link?.carry(sender);
+  }
+
+  /** The application waits for an item from now on. */
+  onAwaited(): void {
+    this.#inactivity.touch();
+  }
+
+  /** The reply has come. Gives what is wrong with it, if something is. */
+  complete(): HoldfastError | undefined {
+    try {
+      this.receiver?.end();
+      return undefined;
+    } catch (error) {
+      return error as HoldfastError;
+    }
+  }
+
+  /** The call has settled. */
+  onSettled(): void {
+    this.#isLoose = false;
+    this.leave();
+    this.#inactivity.stop();
+    this.#sender?.dropAll();
+    void this.#pump?.stop(undefined);
+  }
+
+  /** The call has failed, or was not made at all: the application is told. */
+  fail(error: unknown): void {
+    void this.#pump?.stop(undefined);
+    if (codeOf(error) === 'ERR_HOLDFAST_ABORTED') this.receiver?.abort(error);
+    else this.receiver?.fail(error);
+  }
+
+  /** An item is not what it should be. */
+  refuse(why: string, cause: unknown): HoldfastError {
+    const code = 'ERR_HOLDFAST_OUTPUT';
+    this.#end(code, `an item is wrong: ${why}`, cause);
+    const message = `An item of "${this.#verb.name}" is wrong: ${why}`;
+    return new HoldfastError(code, message, { verb: this.#verb.name, outcome: 'executed', cause });
+  }
+
+  /** The application wants no more. */
+  cancel(why: string, reason: unknown): void {
+    if (this.#cancelled !== undefined) return;
+    this.#cancelled = { reason };
+    this.#end('ERR_HOLDFAST_ABORTED', why, reason);
+  }
+
+  #end(code: ErrorCode, why: string, cause: unknown = this.#cancelled?.reason): void {
+    const call = this.#call;
+    if (call !== undefined && !call.isSettled) this.#owner?.giveUp(call, code, why, cause);
+  }
+
+  /** From the first item of what is sent. */
+  #begin(source: ItemSource<unknown>): void {
+    const { maxFrameBytes, streamWindowBytes: maxBufferedBytes } = this.#options;
+    void this.#pump?.stop(undefined);
+    const limits = { maxFrameBytes, maxBufferedBytes, isRewound: true };
+    const sender = new StreamSender(0, this.#codec, limits);
+    const open = (): ItemIterable<unknown> =>
+      madeItems(typeof source === 'function' ? source() : source, this.#verb);
+    const listener = {
+      onPushed: () => this.#onPushed(sender),
+      onEnd: () => this.#onSourceEnded(sender),
+      onError: (error: unknown) => this.#onSourceFailed(error),
+    };
+    this.#sender = sender;
+    this.#pump = new ItemPump(open, sender, listener, sentCheck(this.#verb));
+  }
+
+  #onPushed(sender: StreamSender): void {
+    if (!sender.wantsMore) this.#inactivity.touch();
+    this.#link?.carry(sender);
+  }
+
+  #onSourceEnded(sender: StreamSender): void {
+    sender.end((target) => {
+      const end = this.#codec.end(sender.number, sender.pushed);
+      target.push(end, 0, end.byteLength);
+      // Its answer is waited for like that of any call.
+      if (this.receiver === undefined) this.#bound();
+    });
+    this.#link?.carry(sender);
+  }
+
+  /** What was sent so far must not be taken for the whole: the call is cancelled. */
+  #onSourceFailed(error: unknown): void {
+    const code = isHoldfastError(error) ? error.code : 'ERR_HOLDFAST_ABORTED';
+    this.#end(code, `the source of its items failed: ${messageOf(error)}`, error);
+  }
+
+  #tell(): void {
+    const call = this.#call;
+    if (call === undefined || this.#link === undefined) return;
+    this.#link.tell(call.number, (this.receiver as StreamReceiver).takeCredit());
+    this.#link.flush();
+  }
+
+  /** It waits for the far side: for an item, or for leave to send one. */
+  get #isWaiting(): boolean {
+    const sender = this.#sender;
+    const isBlocked = sender !== undefined && !sender.isAcknowledged && !sender.wantsMore;
+    return this.receiver?.isAwaited === true || isBlocked;
+  }
+
+  /** It has begun and has a link: unless it is bounded as a whole, it may take as long as it likes. */
+  #loosen(): void {
+    if (this.#isBounded || this.#isLoose) return;
+    this.#isLoose = true;
+    this.#hasBegun = true;
+    const call = this.#call as Call;
+    this.#wheel.remove(call);
+    call.dueAt = Number.POSITIVE_INFINITY;
+  }
+
+  #bound(): void {
+    const call = this.#call as Call;
+    if (this.#isBounded || call.isSettled) return;
+    const { clock, timeoutMs } = this.#options;
+    this.#wheel.add(call, clock.now() + timeoutMs);
+  }
+}

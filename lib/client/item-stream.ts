@@ -1,0 +1,98 @@
+import { HoldfastError } from '../errors.ts';
+import type { StandardSchema } from '../verbs/schema.ts';
+import type { CallStream } from './call-stream.ts';
+import { contentOfItem } from './content.ts';
+
+/**
+ * The items that a server sends for one call: to be gone through once, with `for await` or by what
+ * takes an `AsyncIterable` (`Readable.from`, `ReadableStream.from`). The call is made at once; as
+ * many items wait here as `streamWindowBytes` allows. What goes wrong is thrown at the next item,
+ * behind those that have come. To leave the loop early cancels the call.
+ */
+export class ItemStream<Item = unknown, Output = unknown> implements AsyncIterable<Item> {
+  readonly #stream: CallStream;
+  readonly #settled: Promise<Output>;
+  readonly #schema: StandardSchema | undefined;
+  readonly #verb: string;
+  #isIterated = false;
+  /** The end was told, or the application wants no more. */
+  #isOver = false;
+
+  /** @internal */
+  constructor(
+    stream: CallStream,
+    settled: Promise<Output>,
+    verb: string,
+    schema: StandardSchema | undefined,
+  ) {
+    this.#stream = stream;
+    this.#settled = settled;
+    this.#verb = verb;
+    this.#schema = schema;
+    settled.catch((error: unknown) => stream.fail(error));
+  }
+
+  /**
+   * Gives the items up: the handler's signal aborts, and whoever waits for the next item gets
+   * `ERR_HOLDFAST_ABORTED`, with `reason` as its cause.
+   */
+  cancel(reason?: unknown): void {
+    this.#stream.cancel('it was cancelled', reason);
+  }
+
+  /** Gives the items up, if they have not ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cancel();
+  }
+
+  /**
+   * The items; at the end the iterator's result has what the handler returned.
+   *
+   * @throws HoldfastError `ERR_HOLDFAST_OPTION` the second time: items are not kept
+   */
+  [Symbol.asyncIterator](): AsyncIterator<Item, Output | undefined, undefined> {
+    if (this.#isIterated) {
+      const message = `The items of "${this.#verb}" can be iterated only once`;
+      throw new HoldfastError('ERR_HOLDFAST_OPTION', message, { final: true });
+    }
+    this.#isIterated = true;
+    return {
+      next: () => this.#next(),
+      return: async () => {
+        this.#isOver = true;
+        await this.#stream.receiver?.return();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  async #next(): Promise<IteratorResult<Item, Output | undefined>> {
+    const { receiver } = this.#stream;
+    if (this.#isOver || receiver === undefined) return { done: true, value: undefined };
+    const next = receiver.next();
+    if (receiver.isAwaited) this.#stream.onAwaited();
+    try {
+      const { done, value } = await next;
+      if (done !== true) return { done: false, value: await this.#taken(value) };
+    } catch (error) {
+      this.#isOver = true;
+      // What is known of the whole call, where it has failed.
+      await this.#settled;
+      throw error;
+    }
+    this.#isOver = true;
+    return { done: true, value: await this.#settled };
+  }
+
+  async #taken(value: unknown): Promise<Item> {
+    const stream = this.#stream;
+    stream.lastItem = value;
+    if (this.#schema === undefined) return value as Item;
+    const content = await contentOfItem(this.#schema, value);
+    if (content.isGood) {
+      if (stream.lastItem === value) stream.lastItem = content.output;
+      return content.output as Item;
+    }
+    throw stream.refuse(content.why, content.cause);
+  }
+}

@@ -1,0 +1,92 @@
+import { writeBytes } from '../link/outbox.ts';
+import type { ArrivedItem, ServerHello, StreamCodec, StreamSink } from '../protocols/protocol.ts';
+import { Courier, type CourierTarget } from '../streams/courier.ts';
+import type { Credit } from '../streams/stream-receiver.ts';
+import type { StreamSender } from '../streams/stream-sender.ts';
+
+/** The output side of a link. */
+export interface StreamOutlet extends CourierTarget {
+  readonly writing: boolean;
+  pushAll(buffer: Uint8Array): void;
+  flush(): void;
+}
+
+/** What a link brings to a stream. */
+export interface LinkedStream {
+  onItem(item: ArrivedItem): void;
+  onCredit(received: number, limit: number): void;
+}
+
+/** The streams of the calls on one link: brings them what arrives, and carries what they send. */
+export class LinkStreams implements StreamSink {
+  readonly #codec: StreamCodec | undefined;
+  readonly #outbox: StreamOutlet;
+  readonly #find: (number: number) => LinkedStream | undefined;
+  readonly #courier: Courier;
+  /** Largest message that the server takes. */
+  maxFrameBytes = 0;
+  /** The server takes streams, and so does the protocol. */
+  areTaken = false;
+
+  /**
+   * @param codec how items travel, if the protocol has them
+   * @param find the stream of a call that is on the link, if it is and has one; throws when there
+   *   never was such a call
+   */
+  constructor(
+    codec: StreamCodec | undefined,
+    outbox: StreamOutlet,
+    find: (number: number) => LinkedStream | undefined,
+  ) {
+    this.#codec = codec;
+    this.#outbox = outbox;
+    this.#find = find;
+    this.#courier = new Courier(outbox, writeBytes);
+  }
+
+  /** Items wait to be sent. */
+  get isBusy(): boolean {
+    return this.#courier.isBusy;
+  }
+
+  onHello({ maxFrameBytes, streams = false }: ServerHello): void {
+    this.maxFrameBytes = maxFrameBytes;
+    this.areTaken = streams && this.#codec !== undefined;
+  }
+
+  onItem(item: ArrivedItem): void {
+    this.#find(item.number)?.onItem(item);
+  }
+
+  onCredit(number: number, received: number, limit: number): void {
+    this.#find(number)?.onCredit(received, limit);
+  }
+
+  /** Tells the server what has come of a call's items, and how much may. */
+  tell(number: number, { received, limit }: Credit): void {
+    const frame = this.#codec?.credit(number, received, limit);
+    if (frame !== undefined) this.#outbox.pushAll(frame);
+  }
+
+  /** A stream may have something to send. */
+  carry(sender: StreamSender): void {
+    this.#courier.add(sender);
+    if (!this.#outbox.writing) this.flush();
+  }
+
+  /** A stream sends nothing more on this link. */
+  drop(sender: StreamSender): void {
+    this.#courier.remove(sender);
+  }
+
+  /** Items go out behind what waits, as far as there is room. */
+  flush(): void {
+    if (this.#courier.isBusy) this.#courier.pump();
+    this.#outbox.flush();
+  }
+
+  /** The link is gone. */
+  close(): void {
+    this.#courier.clear();
+  }
+}
