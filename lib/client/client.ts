@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'eventemitter3';
-import { type AttemptRecord, HoldfastError, isHoldfastError } from '../errors.ts';
+import { type AttemptRecord, isHoldfastError } from '../errors.ts';
 import { ambientLayer, type Layer } from '../layers/layer.ts';
 import { wasRetried } from '../layers/retried.ts';
 import type { Medium } from '../media/medium.ts';
@@ -22,6 +22,7 @@ import { budgetsFor } from './budgets.ts';
 import type { CallStream } from './call-stream.ts';
 import type { CallMethods, HistoryMethods } from './call-types.ts';
 import type { ClientEvents, ClientState } from './events.ts';
+import { closedError } from './failures.ts';
 import { Hedging } from './hedging.ts';
 import type { ItemStream } from './item-stream.ts';
 import { Links, type LinksListener } from './links.ts';
@@ -416,12 +417,4 @@ function mayBeHedged({ isKnown, row }: VerbUse): boolean {
 
 function checkHedge(use: VerbUse): void {
   if (!mayBeHedged(use)) throw notHedgeable('Call option', use.row.safety);
-}
-
-function closedError(verb?: string): HoldfastError {
-  const message =
-    verb === undefined
-      ? 'The client is closed'
-      : `Call "${verb}" was not made: the client is closed`;
-  return new HoldfastError('ERR_HOLDFAST_CLOSED', message, { verb, final: true });
 }

@@ -148,3 +148,12 @@ export function itemTooLarge({ maxFrameBytes }: ClientLink): string {
 
 /** A server cannot take a call, for it has streams. */
 export const noStreams = 'the server does not take streams';
+
+/** The error of a call, or of anything else, that comes too late: the client is closed. */
+export function closedError(verb?: string): HoldfastError {
+  const message =
+    verb === undefined
+      ? 'The client is closed'
+      : `Call "${verb}" was not made: the client is closed`;
+  return new HoldfastError('ERR_HOLDFAST_CLOSED', message, { verb, final: true });
+}
