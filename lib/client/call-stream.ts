@@ -1,24 +1,32 @@
 import { codeOf, type ErrorCode, HoldfastError, isHoldfastError, messageOf } from '../errors.ts';
 import type { ArrivedItem, StreamCodec } from '../protocols/protocol.ts';
-import { type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
+import { type Due, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
 import { ItemPump } from '../streams/item-pump.ts';
 import type { ItemIterable, ItemSource } from '../streams/item-source.ts';
 import { StreamReceiver } from '../streams/stream-receiver.ts';
 import { StreamSender } from '../streams/stream-sender.ts';
 import { givesItems } from '../verbs/kinds.ts';
+import type { VerbRow } from '../verbs/table.ts';
 import type { ResumeFrom } from '../verbs/verb.ts';
-import type { Call } from './call.ts';
 import { Inactivity } from './inactivity.ts';
 import type { LinkedStream, LinkStreams } from './link-streams.ts';
-import type { ResolvedClientOptions } from './options.ts';
+import type { GivenOptions, ResolvedClientOptions } from './options.ts';
 import { madeItems, sentCheck } from './sent-items.ts';
 import type { VerbUse } from './verb-use.ts';
 
-/** Who keeps the calls that have streams. */
-export interface StreamsOwner {
-  /** Ends a call from this side. */
-  giveUp(call: Call, code: ErrorCode, why: string, cause: unknown): void;
+/** A call, as far as its streams use it. */
+export interface StreamedCall extends Due {
+  readonly number: number;
+  readonly isSettled: boolean;
+  readonly verb: VerbUse;
+  /** What held of the verb when the call was sent last. */
+  readonly row: VerbRow;
+  readonly given: GivenOptions | undefined;
+  readonly madeAt: number;
 }
+
+/** Ends a call from this side. */
+export type GiveUp = (code: ErrorCode, why: string, cause: unknown) => void;
 
 /** How far the streams of a call have come. */
 export interface StreamCounts {
@@ -45,8 +53,8 @@ export class CallStream implements LinkedStream {
   #resumeFrom: ResumeFrom<unknown, unknown> | undefined;
   #sender: StreamSender | undefined;
   #pump: ItemPump | undefined;
-  #call: Call | undefined;
-  #owner: StreamsOwner | undefined;
+  #call: StreamedCall | undefined;
+  #giveUp: GiveUp = () => {};
   /** The streams of the link on which the call is. */
   #link: LinkStreams | undefined;
   /** Items that were delivered before the server's stream was opened again. */
@@ -129,8 +137,8 @@ export class CallStream implements LinkedStream {
   }
 
   /** What is left of its deadline, as the server is told. */
-  remainingMs({ deadlineAt }: Call, now: number): number {
-    return this.#isBounded ? deadlineAt - now : Number.POSITIVE_INFINITY;
+  remainingMs({ dueAt }: StreamedCall, now: number): number {
+    return this.#isBounded ? dueAt - now : Number.POSITIVE_INFINITY;
   }
 
   /** That its deadline has passed, in words; undefined when that was the whole call's. */
@@ -149,9 +157,9 @@ export class CallStream implements LinkedStream {
   }
 
   /** The call is made. */
-  start(call: Call, owner: StreamsOwner): void {
+  start(call: StreamedCall, giveUp: GiveUp): void {
     this.#call = call;
-    this.#owner = owner;
+    this.#giveUp = giveUp;
     const { given } = call;
     this.#resumeFrom = (given?.resumeFrom ?? this.#verb.resumeFrom) as
       | ResumeFrom<unknown, unknown>
@@ -161,7 +169,7 @@ export class CallStream implements LinkedStream {
   }
 
   /** What holds of the verb may be known only by now, or have changed. */
-  follow(call: Call): void {
+  follow(call: StreamedCall): void {
     const { given, verb, madeAt } = call;
     const { timeoutMs, inactivityTimeoutMs } = verb.row.settings;
     const wholeMs = given?.timeoutMs ?? timeoutMs;
@@ -169,7 +177,7 @@ export class CallStream implements LinkedStream {
     if (mostMs > 0) {
       this.#isBounded = true;
       const deadlineAt = madeAt + mostMs;
-      if (deadlineAt !== call.deadlineAt) this.#wheel.add(call, deadlineAt);
+      if (deadlineAt !== call.dueAt) this.#wheel.add(call, deadlineAt);
     }
     const limitMs = given?.inactivityTimeoutMs ?? inactivityTimeoutMs;
     if (limitMs !== undefined) this.#inactivity.limit(limitMs);
@@ -195,7 +203,7 @@ export class CallStream implements LinkedStream {
   /** The call was sent on a link: what belongs to its streams follows. */
   open(link: LinkStreams): void {
     const { receiver } = this;
-    const call = this.#call as Call;
+    const call = this.#call as StreamedCall;
     this.leave();
     this.#link = link;
     if (receiver !== undefined && givesItems(call.row.kind)) {
@@ -212,7 +220,7 @@ export class CallStream implements LinkedStream {
   /** The server has the call from an earlier link: its streams go on here. */
   resume(link: LinkStreams): void {
     const { receiver } = this;
-    const call = this.#call as Call;
+    const call = this.#call as StreamedCall;
     this.leave();
     this.#link = link;
     if (this.#sender !== undefined) this.#sender.maxFrameBytes = link.maxFrameBytes;
@@ -300,7 +308,7 @@ export class CallStream implements LinkedStream {
 
   #end(code: ErrorCode, why: string, cause: unknown = this.#cancelled?.reason): void {
     const call = this.#call;
-    if (call !== undefined && !call.isSettled) this.#owner?.giveUp(call, code, why, cause);
+    if (call !== undefined && !call.isSettled) this.#giveUp(code, why, cause);
   }
 
   /** From the first item of what is sent. */
@@ -360,13 +368,13 @@ export class CallStream implements LinkedStream {
     if (this.#isBounded || this.#isLoose) return;
     this.#isLoose = true;
     this.#hasBegun = true;
-    const call = this.#call as Call;
+    const call = this.#call as StreamedCall;
     this.#wheel.remove(call);
     call.dueAt = Number.POSITIVE_INFINITY;
   }
 
   #bound(): void {
-    const call = this.#call as Call;
+    const call = this.#call as StreamedCall;
     if (this.#isBounded || call.isSettled) return;
     const { clock, timeoutMs } = this.#options;
     this.#wheel.add(call, clock.now() + timeoutMs);

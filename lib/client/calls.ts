@@ -157,7 +157,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     call.extras = extrasOf(call, input, defaults, this.#bounds, this);
     this.#queue.push(call);
     this.#owner.schedule();
-    stream?.start(call, this);
+    stream?.start(call, (...end) => this.giveUp(call, ...end));
     return call;
   }
 

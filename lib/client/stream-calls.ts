@@ -55,7 +55,8 @@ export class StreamCalls {
         return (input, source, given) => this.#run(use, input, source, given, layer, false).settled;
       case 'duplex':
         return (input, source, given) => this.#items(use, input, source, given, layer);
-      default:
+      case 'unary':
+      case 'other':
         return undefined;
     }
   }
