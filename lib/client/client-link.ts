@@ -144,8 +144,10 @@ export class ClientLink implements ChannelUser, ClientSink {
   /**
    * Sends what waits: first the look, then the ping if a call needs it, then as many calls as the
    * link takes. Called when something waits, when a write is through, when room has come.
+   *
+   * @param justHeardAt the present instant, in which the link has shown that it lives
    */
-  pump(): void {
+  pump(justHeardAt?: number): void {
     if (this.#isGone || this.outbox.writing) return;
     this.#pongs.reset();
     const { owner, options } = this.#context;
@@ -154,7 +156,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       this.streams.flush();
       return;
     }
-    const now = options.clock.now();
+    const now = justHeardAt ?? options.clock.now();
     if (now - Math.max(this.heardAt, this.#probedAt) > options.probeAfterMs) this.#probe.start();
     else this.#send(now);
   }
@@ -305,8 +307,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.#pings.end();
     if (!this.#isVerifying) return;
     this.#isVerifying = false;
-    this.#probedAt = this.heardAt;
-    this.pump();
+    this.pump(this.heardAt);
   }
 
   onDrain(timeLeftMs: number): void {
@@ -342,10 +343,8 @@ export class ClientLink implements ChannelUser, ClientSink {
     const silentMs = now - this.heardAt;
     const verifyAfterMs = idleLife.verifyAfterMs(options.verifyAfterMs);
     if (this.inFlight === 0) this.#silenceMs = silentMs;
-    // Behind the answer to a ping, and nothing else since, there is nothing to verify.
-    const isVerified = this.#probedAt === this.heardAt;
     const isMute = protocol.answersPings === 'when-idle';
-    if (silentMs > verifyAfterMs && !isVerified && (isMute || owner.hasUnsafeWaiting())) {
+    if (silentMs > verifyAfterMs && (isMute || owner.hasUnsafeWaiting())) {
       this.#isVerifying = true;
       this.#ping(now);
       return;

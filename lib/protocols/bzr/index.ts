@@ -30,7 +30,12 @@ export { type BzrVerbs, bzrVerbs, safetyOf } from './verbs.ts';
  * call that is cancelled, or that takes longer than its deadline, ends its link. While a call waits
  * nothing can be asked of the server, so that only `attemptTimeoutMs` and the deadline, or the
  * medium's own keep-alive, notice a path that has gone silent; behind a long silence
- * (`verifyAfterMs`) each call is preceded by a `hello`.
+ * (`verifyAfterMs`) each call is preceded by a `hello`. With `maxLinks` calls that would have to wait
+ * go to further links, in no certain order.
+ *
+ * A `semi` verb that is sent again may fail because its first copy succeeded: `Branch.lock_write`
+ * meets the lock that it took itself, whose token was lost. Who would rather hear that nothing is
+ * known sets `replay: 'idempotent'`; who can find out gives a `reconcile`.
  */
 export function bzr(): Protocol {
   let links = 0;
