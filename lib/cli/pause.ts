@@ -14,6 +14,19 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** What a promise resolves with; undefined when the signal aborts first. */
+export function unlessAborted<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value | undefined> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => resolve(undefined);
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
+  });
+}
+
 /** A signal that aborts with this error after so long, or with the other signal. */
 export function timeLimit(ms: number, error: () => Error, other: AbortSignal): TimeLimit {
   const controller = new AbortController();
