@@ -177,7 +177,7 @@ function checkTarget(name: string, value: unknown): void {
   if (names === 'path') {
     textCheck(`${name}.path`, target.path);
   } else if (names === 'host,port') {
-    textCheck(`${name}.host`, target.host);
+    hostCheck(`${name}.host`, target.host);
     wholeNumber(1, 65_535)(`${name}.port`, target.port);
   } else {
     throw optionError(`Option "${name}" must have either "path" or "host" and "port"`);

@@ -78,7 +78,7 @@ function queryOf(command = ''): string {
 
 function authorityOf(host: string, user: string | undefined, port: number | undefined): string {
   const before = user === undefined ? '' : `${encodeURIComponent(user)}@`;
-  const name = host.includes(':') ? `[${host}]` : host;
+  const name = host.includes(':') ? `[${host}]` : host.replaceAll('%', '%25');
   return `${before}${name}${port === undefined ? '' : `:${port}`}`;
 }
 

@@ -113,6 +113,15 @@ function checkExtension(buffer: Buffer, position: number, token: number): void {
       : token !== 0xd4 && buffer[position] === 0xff;
   const isUndefined = token === 0xd4 && buffer[position] === 0;
   if (!isTimestamp && !isUndefined) throw bad('extension types are not allowed');
+  // The shorter forms end in the year 2514.
+  if (token === 0xc7) checkDate(buffer, position + 2);
+}
+
+/** A `Date` spans a hundred million days from 1970 in both directions; the bytes have more. */
+function checkDate(buffer: Buffer, position: number): void {
+  const milliseconds = buffer.readUInt32BE(position) / 1e6;
+  const seconds = Number(buffer.readBigInt64BE(position + 4));
+  if (Math.abs(seconds * 1_000 + milliseconds) > 8.64e15) throw bad('a timestamp is out of range');
 }
 
 function bad(why: string): HoldfastError {

@@ -27,6 +27,8 @@ const wrongOptions: readonly (readonly [options: unknown, text: RegExp])[] = [
   [{ host: 'h', forwardTo: { path: '/p', port: 1 } }, /must have either/],
   [{ host: 'h', forwardTo: { path: '' } }, /"forwardTo.path" must not be empty/],
   [{ host: 'h', forwardTo: { host: 'x', port: 0 } }, /"forwardTo.port" must be a whole number/],
+  [{ host: 'h', forwardTo: { host: 'a\x0eb', port: 1 } }, /"forwardTo.host" must be a host name/],
+  [{ host: 'h', forwardTo: { host: '', port: 1 } }, /"forwardTo.host" must be a host name/],
   [{ host: 'h', forwardTo: 'x' }, /Option "forwardTo" must be a object|an object/],
   [{ ...good, agent: true }, /Option "agent" must be a string, got true/],
   [{ ...good, privateKey: 7 }, /Option "privateKey" must be a string or bytes$/],

@@ -136,6 +136,30 @@ describe('inspectValue', () => {
     }
   });
 
+  it('refuses timestamps beyond what a date can hold, which cannot be sent on', () => {
+    const timestamp = (seconds: bigint, nanoseconds = 0): Buffer => {
+      const bytes = Buffer.from(`c70cff${'00'.repeat(12)}`, 'hex');
+      bytes.writeUInt32BE(nanoseconds, 3);
+      bytes.writeBigInt64BE(seconds, 7);
+      return bytes;
+    };
+    const last = 8_640_000_000_000n;
+    for (const bytes of [timestamp(last), timestamp(-last), timestamp(-last, 999_999_999)]) {
+      inspect(bytes);
+      const date = unpackValue(1, bytes, 0, bytes.length, false) as Date;
+      expect(packValue(date).length).to.be.above(0);
+    }
+    for (const bytes of [
+      timestamp(last, 1_000_000),
+      timestamp(last + 1n),
+      timestamp(-last - 1n),
+      timestamp(2n ** 63n - 1n),
+      timestamp(-(2n ** 63n)),
+    ]) {
+      expectRefused(bytes, /a timestamp is out of range/);
+    }
+  });
+
   it('refuses keys that are not strings', () => {
     const keys = [
       '00',
