@@ -2,6 +2,7 @@ import { Packr, RESERVE_START_SPACE, REUSE_BUFFER_MODE, Unpackr } from 'msgpackr
 import { HoldfastError, isHoldfastError, messageOf } from '../../errors.ts';
 import { ValueForm } from './frames.ts';
 import { inspectValue } from './inspect.ts';
+import { isEndless } from './parts.ts';
 import { isShort, readShort } from './short-values.ts';
 import { refuseViews } from './views.ts';
 
@@ -27,6 +28,21 @@ Object.defineProperty(packr, 'moreTypes', {
     return false;
   },
 });
+
+/** What is being packed. */
+let packing: unknown;
+
+/**
+ * In place of `copy` of the memory that values are packed into: msgpackr calls it when a value
+ * outgrows the memory, once. It packs a cycle until the stack is full, with all that is beside it in
+ * each round, which may take seconds and gigabytes; so this is the time to look for one.
+ */
+const copyUnlessEndless: Buffer['copy'] = function (this: Buffer, ...args) {
+  if (isPacking && isEndless(packing)) throw new Error(endless);
+  return Buffer.prototype.copy.apply(this, args);
+};
+
+const endless = 'it is cyclic or nested too deeply';
 
 type UnpackOptions = ConstructorParameters<typeof Unpackr>[0];
 
@@ -82,7 +98,10 @@ export function packInto(
   }
   packr.useBuffer(buffer);
   packr.position = aligned;
+  // On each buffer, since msgpackr's own ones come to be used as well.
+  if (buffer.copy !== copyUnlessEndless) buffer.copy = copyUnlessEndless;
   isPacking = true;
+  packing = value;
   mayHaveViews = false;
   try {
     const target = packr.pack(
@@ -103,6 +122,7 @@ export function packInto(
     throw encodeError(error);
   } finally {
     isPacking = false;
+    packing = undefined;
     packr.useBuffer(fullBuffer);
     packr.position = fullBuffer.length;
   }
@@ -174,7 +194,7 @@ function encodeError(cause: unknown): HoldfastError {
   const why = isHoldfastError(cause)
     ? cause.message.replace(/^Value cannot be (en|de)coded: /, '')
     : cause instanceof RangeError && /call stack/i.test(cause.message)
-      ? 'it is cyclic or nested too deeply'
+      ? endless
       : messageOf(cause);
   return new HoldfastError('ERR_HOLDFAST_ENCODE', `Value cannot be encoded: ${why}`, {
     cause,

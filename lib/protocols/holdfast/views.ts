@@ -1,3 +1,5 @@
+import { partsOf } from './parts.ts';
+
 /**
  * Refuses views of memory other than `Uint8Array`, wherever they are in a value. msgpackr would
  * write them as bytes of the right number and the wrong content, part of it left over in memory.
@@ -11,14 +13,4 @@ export function refuseViews(value: unknown): void {
     throw new Error(`a ${name} cannot be encoded: pass its bytes as a Uint8Array`);
   }
   for (const part of partsOf(value)) refuseViews(part);
-}
-
-/** What msgpackr packs of an object. */
-function partsOf(value: object): Iterable<unknown> {
-  if (value instanceof Map || value instanceof Set) return value.values();
-  if (value instanceof Error) return [value.cause];
-  const { toJSON } = value as { toJSON?: unknown };
-  if (typeof toJSON !== 'function') return Object.values(value);
-  const json: unknown = toJSON.call(value);
-  return json === value ? Object.values(value) : [json];
 }

@@ -112,6 +112,41 @@ describe('encoding', () => {
     });
   }
 
+  for (const [what, close] of [
+    ['its field', (value: object) => value],
+    ['a list', (value: object) => [1, [value]]],
+    ['a map', (value: object) => new Map([['value', value]])],
+    ['the cause of an error', (value: object) => new Error('e', { cause: value })],
+    ['a toJSON', (value: object) => new Custom(() => value)],
+  ] as const) {
+    it(`sees a cycle by ${what} before it is packed thousands of times with a long text`, () => {
+      let rounds = 0;
+      const value = {
+        text: 'x'.repeat(300_000),
+        get again(): unknown {
+          rounds++;
+          return close(value);
+        },
+      };
+      const writer = new FrameWriter();
+      for (const attempt of [
+        () => writer.encode(headerBytes, value, maxFrameBytes),
+        () => packValue(value),
+      ]) {
+        rounds = 0;
+        expect(attempt).to.throw(HoldfastError, 'it is cyclic or nested too deeply');
+        expect(rounds).to.be.below(450);
+      }
+    });
+  }
+
+  it('takes a value of many parts that outgrows its memory and is no cycle', () => {
+    const shared = { list: Array.from({ length: 200 }, (_, index) => ({ index })) };
+    const value = { text: 'x'.repeat(300_000), all: Array.from({ length: 100 }, () => shared) };
+    const bytes = packValue(value);
+    expect(unpackValue(1, bytes, 0, bytes.length, false)).to.deep.equal(value);
+  });
+
   it('keeps the cause of what an application threw', () => {
     const cause = new Error('not today');
     expect(() => packValue([failing(cause)]))
