@@ -6,7 +6,7 @@ import { checkOperands, readOptions, sortArguments } from '../../lib/cli/argumen
 import { commands } from '../../lib/cli/commands.ts';
 import { exitCodes } from '../../lib/cli/exit-codes.ts';
 import { helpOf, overview } from '../../lib/cli/help.ts';
-import { root, section, tableIn } from '../readme/readme.ts';
+import { commandPage, root, tableIn } from '../readme/readme.ts';
 import { commandPath, run } from '../support/command.ts';
 
 const names = Object.keys(commands);
@@ -74,15 +74,15 @@ describe("The command's help", function () {
     });
   }
 
-  it("is what README's table says", async () => {
+  it('is what the table of its page says', async () => {
     const rows = await Promise.all(
       names.map(async (name) => {
         const [, usage = ''] = /^Usage: (.*?)(?: \[OPTIONS\])?$/m.exec(await helpText(name)) ?? [];
         return [`\`${usage}\``, commands[name]?.summary];
       }),
     );
-    expect(tableIn(section('The command'), 'command')).to.deep.equal(rows);
-    expect(tableIn(section('The command'), 'exit code')).to.deep.equal(
+    expect(tableIn(commandPage, 'command')).to.deep.equal(rows);
+    expect(tableIn(commandPage, 'exit code')).to.deep.equal(
       Object.entries(exitCodes).map(([code, meaning]) => [code, meaning]),
     );
   });

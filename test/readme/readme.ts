@@ -22,6 +22,19 @@ export const testingPage: string = textOf('lib/testing/TESTING.md');
 /** The page on protocols of one's own. */
 export const protocolPage: string = textOf('lib/protocols/PROTOCOL-SEAM.md');
 
+/** The pages with an example of each medium, and on what is sent again. */
+export const mediaPage: string = textOf('lib/media/MEDIA.md');
+export const retriesPage: string = textOf('lib/client/RETRIES.md');
+
+/** The pages with all options of clients and servers. */
+export const clientPage: string = textOf('lib/client/OPTIONS.md');
+export const serverPage: string = textOf('lib/server/OPTIONS.md');
+
+/** The pages on figures, on the command and on errors. */
+export const figuresPage: string = textOf('lib/observe/FIGURES.md');
+export const commandPage: string = textOf('lib/cli/COMMAND.md');
+export const errorsPage: string = textOf('lib/ERRORS.md');
+
 function textOf(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 }
@@ -52,9 +65,25 @@ export interface Snippet {
   readonly code: string;
 }
 
+const pages: readonly string[] = [
+  readme,
+  mediaPage,
+  retriesPage,
+  clientPage,
+  serverPage,
+  figuresPage,
+  commandPage,
+  errorsPage,
+  sshPage,
+  oncePage,
+  restartsPage,
+  testingPage,
+  protocolPage,
+];
+
 /** Every TypeScript snippet of the documents, in order. */
 export function snippets(): Snippet[] {
-  return [readme, sshPage, oncePage, restartsPage, testingPage, protocolPage].flatMap((text) => {
+  return pages.flatMap((text) => {
     return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => {
       const file = /^\/\/ ([a-z]+\.ts)\n/.exec(code)?.[1];
       if (file === undefined) throw new Error(`A snippet does not name its file:\n${code}`);

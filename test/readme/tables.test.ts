@@ -9,7 +9,7 @@ import {
 } from '../../lib/client/replay.ts';
 import { clientDefaults, errorCodes, safeties, serverDefaults } from '../../lib/index.ts';
 import { holdfastProtocol } from '../../lib/protocols/holdfast/index.ts';
-import { section, tableIn } from './readme.ts';
+import { clientPage, errorsPage, section, serverPage, tableIn } from './readme.ts';
 
 /** A default as README writes it. */
 function written(name: string, value: unknown): string {
@@ -27,8 +27,8 @@ function written(name: string, value: unknown): string {
 }
 
 /** Names and defaults of a table of options. */
-function optionRows(heading: string): string[][] {
-  return tableIn(section(heading), 'option').map(([name = '', value = '']) => [name, value]);
+function optionRows(page: string): string[][] {
+  return tableIn(page, 'option').map(([name = '', value = '']) => [name, value]);
 }
 
 function defaultRows(defaults: object): string[][] {
@@ -101,17 +101,17 @@ function fate(facts: Circumstances, decideSo: (facts: Circumstances) => Decision
 
 describe("README's tables", () => {
   it('name every option of a client, with its default', () => {
-    expect(optionRows('Client')).to.deep.equal(defaultRows(clientDefaults));
+    expect(optionRows(clientPage)).to.deep.equal(defaultRows(clientDefaults));
   });
 
   it('name every option of a server, with its default', () => {
     const rows = [['`listen`', 'required'], ...defaultRows(serverDefaults)];
-    expect(optionRows('Server')).to.deep.equal(rows);
+    expect(optionRows(serverPage)).to.deep.equal(rows);
   });
 
   it('name every error, with its meaning', () => {
     const rows = Object.entries(errorCodes).map(([code, meaning]) => [`\`${code}\``, meaning]);
-    expect(tableIn(section('Errors'), 'code')).to.deep.equal(rows);
+    expect(tableIn(errorsPage, 'code')).to.deep.equal(rows);
   });
 
   it('name every safety class, from the safest to the strictest', () => {
@@ -147,14 +147,26 @@ describe("README's tables", () => {
     expect(classification.decode).to.equal('final');
   });
 
-  it('explain every cell', () => {
-    for (const [heading, title] of [
-      ['Promises', 'event'],
-      ['Client', 'option'],
-      ['Server', 'option'],
-      ['Guarantees', 'class'],
+  it('name in short only what is an option', () => {
+    for (const [heading, defaults] of [
+      ['Client', clientDefaults],
+      ['Server', { listen: undefined, ...serverDefaults }],
     ] as const) {
-      for (const row of tableIn(section(heading), title)) {
+      const names = tableIn(section(heading), 'option').map(([name]) => name);
+      expect(Object.keys(defaults).map((name) => `\`${name}\``)).to.include.members(names);
+    }
+  });
+
+  it('explain every cell', () => {
+    for (const [text, title] of [
+      [section('Promises'), 'event'],
+      [section('Guarantees'), 'class'],
+      [section('Client'), 'option'],
+      [section('Server'), 'option'],
+      [clientPage, 'option'],
+      [serverPage, 'option'],
+    ] as const) {
+      for (const row of tableIn(text, title)) {
         for (const cell of row) expect(cell, row[0]).not.to.equal('');
       }
     }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { changeToOpenssh, moveHost, startServer, Tool } from '../readme/far-end.ts';
 import { ReaderFolder, type Running } from '../readme/reader-folder.ts';
-import { promised, readme, snippets, sshPage } from '../readme/readme.ts';
+import { mediaPage, promised, snippets, sshPage } from '../readme/readme.ts';
 import { find, needPrograms } from '../support/programs.ts';
 import { Sshd } from '../support/sshd.ts';
 
@@ -129,7 +129,7 @@ describe("README's way to make a certificate", () => {
   it('makes one that its snippet works with', async () => {
     const folder = new ReaderFolder(snippets());
     try {
-      const [line = ''] = /^openssl .*$/m.exec(readme) ?? [];
+      const [line = ''] = /^openssl .*$/m.exec(mediaPage) ?? [];
       const made = await folder.start('/bin/sh', '-c', line).finished;
       expect(made.code, made.errors).to.equal(0);
       const output = "[ 'honey' ]\n";
