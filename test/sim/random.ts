@@ -1,4 +1,4 @@
-import { seededRandom } from '../support/random.ts';
+import { seededRandom } from '../../lib/testing/index.ts';
 
 /** Chance that is the same for the same seed, in streams that do not disturb one another. */
 export class Random {

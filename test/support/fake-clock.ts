@@ -1,1 +1,0 @@
-export { VirtualClock as FakeClock } from '../../lib/testing/index.ts';
