@@ -1,0 +1,1 @@
+export { seededRandom } from '../../lib/testing/index.ts';
