@@ -3,6 +3,7 @@ import { Recorder } from '../support/recorder.ts';
 import { describeChannel } from './channel-contract.ts';
 import { describeListener } from './listener-contract.ts';
 import { describeRound } from './round-contract.ts';
+import { describeStreams } from './stream-contract.ts';
 
 /** What a medium's test gives to the contract suite, fresh for each test. */
 export interface MediumSetup {
@@ -97,5 +98,6 @@ export function describeMedium(name: string, makeSetup: () => Promise<MediumSetu
     describeChannel(() => bench);
     describeListener(() => bench);
     describeRound(() => bench.setup);
+    describeStreams(() => bench.setup);
   });
 }

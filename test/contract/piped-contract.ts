@@ -6,6 +6,7 @@ import { type Compiled, compile } from '../support/compiled.ts';
 import { describeChannel } from './channel-contract.ts';
 import { Bench } from './medium-contract.ts';
 import { describeRound } from './round-contract.ts';
+import { describeStreams } from './stream-contract.ts';
 
 /** A medium whose channels are programs that join their stdin and stdout to a listener. */
 export interface PipedSetup {
@@ -51,5 +52,6 @@ export function describePiped(name: string, { source, mediumTo }: PipedSetup): v
 
     describeChannel(() => bench);
     describeRound(() => bench.setup);
+    describeStreams(() => bench.setup);
   });
 }
