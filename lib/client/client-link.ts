@@ -101,7 +101,9 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.outbox = new Outbox(channel, pump, () => this.streams.isBusy && pump());
     this.#pings = new PingWatch(this.outbox);
     this.streams = new LinkStreams(codec, this.outbox, (call) => owner.streamOn(this, call));
-    this.#probe = new Probe(clock, () => this.#heardBytes, this.#onProbed.bind(this));
+    // A stream that flows is no news, and need not be waited for.
+    const newsBytes = (): number => this.#heardBytes - this.streams.heardBytes;
+    this.#probe = new Probe(clock, newsBytes, this.#onProbed.bind(this));
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
     this.asked = owner.inDoubt();
     this.#watermark = new Watermark(owner);

@@ -25,6 +25,8 @@ export class LinkStreams implements StreamSink {
   readonly #courier: Courier;
   /** Largest message that the server takes. */
   maxFrameBytes = 0;
+  /** Bytes of the frames that came for streams. */
+  heardBytes = 0;
   /** The server takes streams, and so does the protocol. */
   areTaken = false;
 
@@ -55,10 +57,12 @@ export class LinkStreams implements StreamSink {
   }
 
   onItem(item: ArrivedItem): void {
+    this.heardBytes += item.end - item.start + (this.#codec as StreamCodec).headerBytes;
     this.#find(item.number)?.onItem(item);
   }
 
   onCredit(number: number, received: number, limit: number): void {
+    this.heardBytes += (this.#codec as StreamCodec).creditBytes;
     this.#find(number)?.onCredit(received, limit);
   }
 

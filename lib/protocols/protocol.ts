@@ -179,6 +179,8 @@ export interface StreamCodec {
   readonly maxPartBytes: number;
   /** Bytes of a part beside those of its value. */
   readonly headerBytes: number;
+  /** Bytes of what {@link credit} gives. */
+  readonly creditBytes: number;
   /**
    * @param maxFrameBytes what the far side takes: a whole item has no more than one frame may have
    * @throws HoldfastError `ERR_HOLDFAST_ENCODE`, `ERR_HOLDFAST_FRAME_TOO_LARGE`

@@ -56,6 +56,9 @@ export const moreMark = 0x80;
 /** Bytes before the value in an ITEM: length, type, form, number, number of the item. */
 export const itemHeaderBytes = 18;
 
+/** Bytes of a CREDIT: length, type, three numbers. */
+export const creditBytes = 23;
+
 /** Most bytes of a value in one ITEM: what is longer goes in parts, and a small call in between. */
 export const maxPartBytes: number = 64 * 1024;
 

@@ -2,6 +2,7 @@ import type { EncodedItem, Outgoing, StreamCodec } from '../protocol.ts';
 import { numbersFrame } from './control-frames.ts';
 import { FrameWriter } from './frame-writer.ts';
 import {
+  creditBytes,
   FrameType,
   itemCost,
   itemHeaderBytes,
@@ -21,6 +22,7 @@ export class HoldfastStreamCodec implements StreamCodec {
   readonly itemCost: number = itemCost;
   readonly maxPartBytes: number = maxPartBytes;
   readonly headerBytes: number = itemHeaderBytes;
+  readonly creditBytes: number = creditBytes;
   readonly #writer = new FrameWriter();
   #headers = Buffer.allocUnsafeSlow(headerSlabBytes);
   #header = 0;

@@ -1,6 +1,6 @@
 import type { ArrivedItem, StreamSink } from '../protocol.ts';
 import { truncated } from './bad-frames.ts';
-import { moreMark, preamble, readNumber } from './frames.ts';
+import { creditBytes, lengthBytes, moreMark, preamble, readNumber } from './frames.ts';
 
 /** Who takes what a client says of streams. */
 export interface ServerStreamSink extends StreamSink {
@@ -42,7 +42,7 @@ export class ItemReader {
 }
 
 export function readCredit(buffer: Buffer, start: number, end: number, sink: StreamSink): void {
-  if (end - start !== 18) throw truncated('CREDIT');
+  if (end - start !== creditBytes - lengthBytes - 1) throw truncated('CREDIT');
   const received = readNumber(buffer, start + 6);
   sink.onCredit(readNumber(buffer, start), received, readNumber(buffer, start + 12));
 }
