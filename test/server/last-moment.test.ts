@@ -87,7 +87,7 @@ describe('A client that comes back', () => {
         while (!isAsked.yet) await new Promise((turn) => setImmediate(turn));
         const [first, second] = ticks < 0 ? [admit, finish] : [finish, admit];
         first();
-        for (let tick = 0; tick < Math.abs(ticks); tick++) await undefined;
+        for (let tick = 0; tick < Math.abs(ticks); tick++) await Promise.resolve();
         second();
         // Told in the hello, or as the answer behind it.
         if ((await verdictTo(peer)) !== never) await peer.nextOf(answer);

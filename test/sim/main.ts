@@ -5,12 +5,13 @@
  *
  *     --seed N      only this run: says what it breaks, makes it small and prints its trace
  *     --trace       with --seed: prints the whole trace, whether anything is broken or not
- *     --whole       with --seed: does not make it small
+ *     --whole       makes nothing small
  *     --minutes M   for so long, by the clock on the wall (default 1)
  *     --hours H     until so many simulated hours have passed
  *     --runs R      so many runs
  *     --first N     the first seed (default: taken from the time of day)
  *     --kind K      only runs of this kind; a seed stands for another run then
+ *     --enough N    stop when so many runs have broken a promise (default 20)
  *     --lanes L     processes that work at the same time (default 2)
  *
  * Exit code 1 if a promise was broken; the first such run is made small and printed.
@@ -36,15 +37,13 @@ const { values } = parseArgs({
     lanes: { type: 'string', default: '2' },
     lane: { type: 'string' },
     kind: { type: 'string' },
+    enough: { type: 'string', default: '20' },
   },
 });
 
-/** Runs in which this many promises were broken are enough. */
-const maxFailures = 20;
+type NumberOption = 'seed' | 'minutes' | 'hours' | 'runs' | 'first' | 'lanes' | 'lane' | 'enough';
 
-function numberOf(
-  name: 'seed' | 'minutes' | 'hours' | 'runs' | 'first' | 'lanes' | 'lane',
-): number {
+function numberOf(name: NumberOption): number {
   const number = Number(values[name]);
   if (!Number.isFinite(number) || number < 0) {
     throw new RangeError(`--${name} must be a number from 0, not ${values[name]}`);
@@ -85,7 +84,7 @@ async function one(seed: number): Promise<void> {
 
 /** What one process does. */
 function lane(index: number): Promise<Tally> {
-  const lanes = numberOf('lanes');
+  const [lanes, enough] = [numberOf('lanes'), numberOf('enough')];
   const limits = {
     until:
       values.minutes === undefined && (values.hours ?? values.runs) !== undefined
@@ -101,7 +100,7 @@ function lane(index: number): Promise<Tally> {
     isOver: ({ runs, simulatedHours, failures }) =>
       runs >= limits.runs ||
       simulatedHours >= limits.hours ||
-      failures.length >= maxFailures ||
+      failures.length >= enough ||
       performance.now() > limits.until,
   });
 }
@@ -122,6 +121,7 @@ async function all(): Promise<void> {
   const [worst] = tally.failures;
   if (worst === undefined) return;
   process.exitCode = 1;
+  if (values.whole) return;
   console.log(`\n${await report(worst.seed, true, kindGiven())}`);
 }
 

@@ -1,4 +1,5 @@
 import { wheelOf } from '../../lib/retry/timer-wheel.ts';
+import type { Session } from '../../lib/server/session.ts';
 import { type Findings, judge, type Violation } from './checker.ts';
 import { SimClient, type Told } from './client.ts';
 import { commit, type FaultyWorld } from './faults.ts';
@@ -23,6 +24,9 @@ export interface Outcome {
 
 /** After the last call and the last fault: every deadline passes, every session grows old. */
 const calmMs = 150_000;
+
+/** An idle client says what it has settled when it calls again. */
+const maxUnsaid = 40;
 
 /** How long an orderly end may take. */
 const endMs = 30_000;
@@ -144,6 +148,7 @@ class Simulation implements FaultyWorld {
     for (const server of this.#servers) server.startLater(0);
     await this.#world.run(this.#world.now + calmMs);
     for (const client of this.#clients) this.#checkIdle(client);
+    for (const server of this.#servers) this.#checkQuiet(server);
   }
 
   /** Everybody ends in order, and nothing is left. */
@@ -170,6 +175,19 @@ class Simulation implements FaultyWorld {
     const isKept = this.network.of(process).some(({ near }) => near.isRef && !near.isClosed);
     if (isKept || process.hasLastingTimer) {
       this.#complaints.push(`${name} is idle and keeps its process alive`);
+    }
+  }
+
+  /** Everything is settled, and the clients have said so, but for the last word of some. */
+  #checkQuiet(place: ServerPlace): void {
+    for (const { process, server } of place.instances) {
+      for (const id of server.core.sessions.ids()) {
+        const { records, handlers } = server.core.sessions.get(id) as Session;
+        const { done, forgotten } = records.export();
+        const kept = done.length + forgotten.length;
+        if (kept > maxUnsaid) this.#complaints.push(`${process.name} keeps ${kept} old answers`);
+        if (handlers > 0) this.#complaints.push(`${process.name} still runs ${handlers} handlers`);
+      }
     }
   }
 
