@@ -198,11 +198,13 @@ const politeConducts: Readonly<Record<string, number>> = { 'at-once': 4, later: 
 /** Bursts of calls, with silences between them. */
 function callsOf(random: Random, setting: Setting): PlannedCall[] {
   const { isUnseen, endMs } = setting;
-  const most = random.int(10, 120);
+  // Now and then so many at once that the numbers of calls come close to one another in tables.
+  const isCrowded = random.chance(0.1);
+  const most = random.int(10, isCrowded ? 500 : 110);
   const calls: PlannedCall[] = [];
   let at = random.between(0, 1_000);
   while (at < endMs && calls.length < most) {
-    const size = Math.ceil(random.logBetween(1, 30));
+    const size = Math.ceil(random.logBetween(1, isCrowded ? 250 : 30));
     const gapMs = random.pick([0, 0, 1, 20]);
     const client = random.int(0, setting.clients - 1);
     for (let index = 0; index < size && at < endMs; index++) {

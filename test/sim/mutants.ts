@@ -53,8 +53,8 @@ export const mutants: readonly Mutant[] = [
     'return call;',
   ]),
   mutant('a "mutate" call that may have run is sent again', 'lib/client/replay.ts', [
-    `  if (safety === 'mutate') return 'a "mutate" verb must not be repeated';\n`,
-    '',
+    `return 'a "mutate" verb must not be repeated';`,
+    'return undefined;',
   ]),
   mutant(
     'the record of a "once" call is not looked at',

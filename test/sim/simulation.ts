@@ -26,7 +26,7 @@ export interface Outcome {
 const calmMs = 150_000;
 
 /** An idle client says what it has settled when it calls again. */
-const maxUnsaid = 40;
+const maxUnsaid = 100;
 
 /** How long an orderly end may take. */
 const endMs = 30_000;
