@@ -9,7 +9,7 @@ import { givesItems } from '../verbs/kinds.ts';
 import type { VerbRow } from '../verbs/table.ts';
 import type { ResumeFrom } from '../verbs/verb.ts';
 import { Inactivity } from './inactivity.ts';
-import type { LinkedStream, LinkStreams } from './link-streams.ts';
+import type { LinkedStream, LinkStreams, Telling } from './link-streams.ts';
 import type { GivenOptions, ResolvedClientOptions } from './options.ts';
 import { madeItems, sentCheck } from './sent-items.ts';
 import type { VerbUse } from './verb-use.ts';
@@ -39,7 +39,7 @@ export interface StreamCounts {
  * The streams of one call, over all its attempts: the items that come, those that go, and what time
  * they have.
  */
-export class CallStream implements LinkedStream {
+export class CallStream implements LinkedStream, Telling {
   readonly receiver: StreamReceiver | undefined;
   /** The last item that the application was given. */
   lastItem: unknown;
@@ -96,7 +96,7 @@ export class CallStream implements LinkedStream {
       codec,
       windowBytes,
       maxFrameBytes,
-      onDue: () => this.#tell(),
+      onDue: () => this.#onDue(),
       onReturn: () => this.cancel('its items are not wanted any more', undefined),
       onBroken: ({ code, message }) => this.#end(code, message),
     });
@@ -349,11 +349,18 @@ export class CallStream implements LinkedStream {
     this.#end(code, `the source of its items failed: ${messageOf(error)}`, error);
   }
 
-  #tell(): void {
+  #onDue(): void {
+    // Behind the end there is no next turn on this link.
+    if (this.receiver?.isOver) this.tell();
+    else this.#link?.tellSoon(this);
+  }
+
+  tell(): void {
     const call = this.#call;
-    if (call === undefined || this.#link === undefined) return;
-    this.#link.tell(call.number, (this.receiver as StreamReceiver).takeCredit());
-    this.#link.flush();
+    const { receiver } = this;
+    if (call === undefined || receiver === undefined || this.#link === undefined) return;
+    this.#link.tell(call.number, receiver.takeCredit());
+    if (receiver.isOver) this.#link.flush();
   }
 
   /** It waits for the far side: for an item, or for leave to send one. */

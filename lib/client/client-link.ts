@@ -100,7 +100,8 @@ export class ClientLink implements ChannelUser, ClientSink {
     // Where items never leave room, calls must get theirs all the same.
     this.outbox = new Outbox(channel, pump, () => this.streams.isBusy && pump());
     this.#pings = new PingWatch(this.outbox);
-    this.streams = new LinkStreams(codec, this.outbox, (call) => owner.streamOn(this, call));
+    const find = (number: number) => owner.streamOn(this, number);
+    this.streams = new LinkStreams(codec, this.outbox, find, (turn) => clock.nextTurn(turn));
     // A stream that flows is no news, and need not be waited for.
     const newsBytes = (): number => this.#heardBytes - this.streams.heardBytes;
     this.#probe = new Probe(clock, newsBytes, this.#onProbed.bind(this));

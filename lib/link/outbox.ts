@@ -1,8 +1,11 @@
 import { type HandOver, Ledger } from '../media/ledger.ts';
 import type { Channel } from '../media/medium.ts';
 
-/** At most so many bytes are given to the operating system at a time. */
-export const writeBytes: number = 64 * 1024;
+/**
+ * At most so many bytes are given to the operating system at a time: a long message's worth of 64 KiB
+ * and a header before it, so that no few bytes are left for a write of their own.
+ */
+export const writeBytes: number = 64 * 1024 + 64;
 
 /** Ranges that went out may lie in front of those that wait until they are this many and the majority. */
 const maxPassed = 64;
