@@ -5,6 +5,7 @@ import { backoffMs, hintedMs } from '../retry/backoff.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { AttemptsOwner } from './attempts-owner.ts';
 import type { Call } from './call.ts';
+import type { CallStream } from './call-stream.ts';
 import { type AttemptFailure, failed } from './classify.ts';
 import type { ClientLink } from './client-link.ts';
 import { examine } from './content.ts';
@@ -30,6 +31,8 @@ export class Attempts {
   }
 
   onReply(link: ClientLink, call: Call, value: unknown): void {
+    // A link that is left ends with its last call: what has come is acknowledged before that.
+    if (call.stream !== undefined && call.link === link) this.#complete(call, call.stream);
     const isLate = !this.#leave(link, call);
     const check = call.extras?.check;
     if (check === undefined) {
@@ -47,12 +50,14 @@ export class Attempts {
     });
   }
 
+  #complete(call: Call, stream: CallStream): void {
+    const flaw = stream.complete();
+    if (flaw === undefined) return;
+    this.#calls.fail(call, flaw.code, flaw.message, 'executed', { cause: flaw });
+    throw flaw;
+  }
+
   #deliver(call: Call, link: ClientLink, output: unknown): void {
-    const flaw = call.stream?.complete();
-    if (flaw !== undefined) {
-      this.#calls.fail(call, flaw.code, flaw.message, 'executed', { cause: flaw });
-      throw flaw;
-    }
     countReply(call, link);
     this.#calls.settle(call);
     this.#pacing.onExecuted();

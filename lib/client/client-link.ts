@@ -211,7 +211,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.#probe.stop();
     // Whoever awaits the end would otherwise wait in a process that has nothing left to do.
     this.#channel.ref();
-    this.#channel.close();
+    this.outbox.finish();
     this.#alarm.set(this.#context.options.clock.now() + closeTimeoutMs);
   }
 

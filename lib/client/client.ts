@@ -260,7 +260,7 @@ export class Client<V extends Verbs = Verbs> {
   /** Of a verb that is not in the registry the server's own row holds, as soon as it is known. */
   #useOf(verb: string): VerbUse {
     const known = this.#uses.get(verb);
-    if (known !== undefined) return known;
+    if (known?.row.kind === 'unary') return known;
     const use = new VerbUse(typeof verb === 'string' ? verb : show(verb));
     const { latest } = this.#tables;
     if (latest !== undefined) use.follow(latest);

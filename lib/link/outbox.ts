@@ -33,6 +33,7 @@ export class Outbox {
   #written = 0;
   #writing = false;
   #closed = false;
+  #isFinishing = false;
   readonly #parts: Uint8Array[] = [];
   readonly #taken = (possibly: boolean): void => this.#onTaken(possibly);
 
@@ -109,6 +110,13 @@ export class Outbox {
     return this.#ledger.judge(start, end);
   }
 
+  /** Ends the channel in order, behind what waits. */
+  finish(): void {
+    this.#isFinishing = true;
+    this.flush();
+    if (!this.#writing) this.#channel.close();
+  }
+
   /** Nothing is written any more. */
   close(): void {
     this.#closed = true;
@@ -143,6 +151,7 @@ export class Outbox {
     if (this.#closed) return;
     this.#refill();
     if (this.#first < this.#buffers.length) this.flush();
+    else if (this.#isFinishing) this.#channel.close();
     else this.#onEmpty();
   }
 }

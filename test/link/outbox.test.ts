@@ -221,6 +221,23 @@ describe('Outbox', () => {
     expect(outbox.judge(...long)).to.equal('incomplete');
   });
 
+  it('ends its channel behind what waits', () => {
+    const idle = setUp();
+    idle.outbox.finish();
+    expect(idle.channel.dead).to.equal(true);
+    const { channel, outbox, empties } = setUp();
+    const [first, second] = messages(10, 20) as [Buffer, Buffer];
+    push(outbox, first);
+    outbox.flush();
+    push(outbox, second);
+    outbox.finish();
+    expect([channel.dead, channel.writes.length]).to.deep.equal([false, 1]);
+    channel.take(true);
+    expect([channel.dead, channel.writes.length]).to.deep.equal([false, 2]);
+    channel.take(true);
+    expect([channel.dead, empties()]).to.deep.equal([true, 0]);
+  });
+
   it('writes nothing once it is closed, and still judges', () => {
     const { channel, outbox, empties } = setUp();
     const sent = push(outbox, Buffer.from('sent'));
