@@ -16,6 +16,9 @@ export const oncePage: string = textOf('lib/completions/README.md');
 /** The page on restarts. */
 export const restartsPage: string = textOf('lib/handover/RESTARTS.md');
 
+/** The page on streams. */
+export const streamsPage: string = textOf('lib/streams/STREAMS.md');
+
 /** The page on what users get for their own tests. */
 export const testingPage: string = textOf('lib/testing/TESTING.md');
 
