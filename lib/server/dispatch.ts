@@ -19,7 +19,7 @@ import { ServerCall } from './server-call.ts';
 import type { ServerLink } from './server-link.ts';
 import type { Session } from './session.ts';
 import { StreamCall } from './stream-call.ts';
-import { leastBytes, noStreams } from './stream-limits.ts';
+import { leastBytes, streamObjection } from './stream-limits.ts';
 import { transient } from './transient.ts';
 
 /** From a call that arrived to its answer: admission, the input, the handler. */
@@ -170,7 +170,10 @@ export class Dispatch {
     arrived: ArrivedCall,
   ): Refusal | undefined {
     const { maxCalls, maxIncomingBytes } = this.#options;
-    if (verb.kind !== 'unary' && !link.takesStreams) return noStreams;
+    if (verb.kind !== 'unary') {
+      const objection = streamObjection(verb.kind, link.takesStreams, session, this.#options);
+      if (objection !== undefined) return objection;
+    }
     if (link.isLined) return busy('ERR_HOLDFAST_DRAINING', 'the server is draining');
     if (session.handlers >= maxCalls) {
       const message = `the server's limit maxCalls (${maxCalls}) is reached`;

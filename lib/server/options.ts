@@ -55,9 +55,10 @@ export interface ServerOptions {
   readonly maxOutgoingBytes?: number;
   /**
    * What the items of a stream may take in memory on their way, in bytes: those from a client that
-   * wait for the handler, and those from the handler that the client may not have. All streams of a
-   * client together take no more than `maxIncomingBytes` and `maxOutgoingBytes`; what is left there
-   * is shared, and a stream's window is never smaller than 128 KiB.
+   * wait for the handler, and those from the handler that the client may not have. The first are
+   * shared out of `maxIncomingBytes`, at least 128 KiB to each stream. Of the others all streams of a
+   * client take no more than `maxOutgoingBytes`; beyond, each may still take 256 KiB, and there are
+   * no more streams than 16 times `maxOutgoingBytes` allow.
    */
   readonly streamWindowBytes?: number;
   /** Where the records of `once` calls are kept. Default: in this process's memory. */

@@ -306,7 +306,9 @@ export class Session {
 
   /** A handler is done, or nobody waits for it any more. */
   finished(call: RunningCall): void {
-    if (call.streams?.isDelivering === true) return;
+    const { streams } = call;
+    if (streams?.isDelivering === true) return;
+    if (streams !== undefined) this.room.leave(streams);
     this.#delivering.delete(call as RunningCall & DeliveringCall);
     if (this.running.get(call.number) === call) this.running.delete(call.number);
     if (this.#context.isEnding && this.running.size === 0) this.#context.onIdle();

@@ -79,6 +79,7 @@ export class StreamCall extends ServerCall implements RunningStreams, AnswerTarg
       this.items = itemsOf(this.#receiver, sent, this.verb);
     }
     if (givesItems(kind)) {
+      session.room.join(this);
       this.#sender = new StreamSender(this.number, codec, {
         maxFrameBytes: session.maxFrameBytes,
         maxBufferedBytes: options.streamWindowBytes,

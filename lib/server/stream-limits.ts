@@ -1,8 +1,8 @@
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { Refusal } from '../protocols/protocol.ts';
 import { minWindowBytes } from '../streams/stream-receiver.ts';
-import { takesItems, type VerbKind } from '../verbs/kinds.ts';
-import { hopeless } from './answers.ts';
+import { givesItems, takesItems, type VerbKind } from '../verbs/kinds.ts';
+import { busy, hopeless } from './answers.ts';
 import type { ResolvedServerOptions } from './options.ts';
 import type { Session } from './session.ts';
 
@@ -25,8 +25,20 @@ export function windowFor(
   return Math.max(minWindowBytes, Math.min(streamWindowBytes, fairBytes));
 }
 
-/** Why a call is not run of a verb with streams, for a client that knows none. */
-export const noStreams: Refusal = hopeless(
+/** Why a call of a verb with streams is not run, if it is not. */
+export function streamObjection(
+  kind: VerbKind,
+  takesStreams: boolean,
+  { room }: Session,
+  { maxOutgoingBytes }: ResolvedServerOptions,
+): Refusal | undefined {
+  if (!takesStreams) return noStreams;
+  if (!givesItems(kind) || !room.isCrowded) return undefined;
+  const message = `the server's limit maxOutgoingBytes (${maxOutgoingBytes}) allows no more streams`;
+  return busy('ERR_HOLDFAST_TOO_MANY_CALLS', message);
+}
+
+const noStreams: Refusal = hopeless(
   'ERR_HOLDFAST_REFUSED',
   'its verb has streams, and the client does not say that it takes them',
 );

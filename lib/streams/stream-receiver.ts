@@ -6,7 +6,7 @@ import { ItemQueue } from './item-queue.ts';
 export const minWindowBytes: number = 128 * 1024;
 
 /** What came is acknowledged at the latest when it costs so much. */
-export const acknowledgeBytes: number = 128 * 1024;
+export const acknowledgeBytes: number = 256 * 1024;
 
 /** Who owns a {@link StreamReceiver}, and what bounds it. */
 export interface ReceiverContext {

@@ -190,8 +190,20 @@ describe('streams of a client that is wrong, or greedy', () => {
       peer.send(call({ number, verb: place.watch }), credit(number, 0, 2 ** 40));
     }
     await roundTrip(peer);
-    const least = 128 * KiB;
+    const least = 256 * KiB;
     expect(given).to.be.within(2 * MiB, 2 * MiB + streams * (least + 10_000));
+  });
+
+  it('runs no more streams than 16 times maxOutgoingBytes allow', async () => {
+    const peer = await scene.greeted(await scene.listen({}, { maxOutgoingBytes: 64 * KiB }));
+    for (let number = 1; number <= 5; number++) peer.send(call({ number, verb: place.watch }));
+    const [code, message] = listOf(await peer.nextOf(FrameType.refused));
+    expect(code).to.equal('ERR_HOLDFAST_TOO_MANY_CALLS');
+    expect(message).to.contain('maxOutgoingBytes (65536)');
+    // One that is over makes room.
+    peer.send(frame(FrameType.cancel, u48(1)), call({ number: 6, verb: place.watch }));
+    peer.send(credit(6, 0, wide));
+    expect(numberOf(await peer.nextOf(FrameType.reply))).to.equal(6);
   });
 
   it('goes on with the streams that waited for room, as soon as there is some', async () => {
