@@ -5,7 +5,7 @@ import { Holdfast } from './holdfast.ts';
 import { type Row, rows } from './rows.ts';
 import { Scene } from './scene.ts';
 import { SshHouse } from './ssh.ts';
-import { Stage } from './stage.ts';
+import { Stage, type Trial } from './stage.ts';
 
 /** How long things may take. */
 export interface Bounds {
@@ -75,7 +75,12 @@ async function play(
   facilities: Parameters<typeof Stage.set>[2],
 ): Promise<Called[]> {
   const stage = await Stage.set(`${name}-${contender.name}`, contender, facilities);
-  const trials = await row.play(stage).finally(() => stage.close());
+  let trials: readonly Trial[];
+  try {
+    trials = await row.play(stage);
+  } finally {
+    await stage.close();
+  }
   // What was still on its way has come by now, if it ever does.
   return trials.map(({ count, ...rest }) => {
     const tried = { ...rest, ran: count() };

@@ -1,0 +1,51 @@
+import { expect } from 'chai';
+import { table } from '../../bench/bzr/report.ts';
+import { type Compared, sideBySide } from '../../bench/bzr/side-by-side.ts';
+import { needPrograms } from '../support/programs.ts';
+
+/** What a call that hangs costs the test. */
+const bounds = {
+  boundMs: 2_500,
+  timeoutMs: 2_000,
+  attemptTimeoutMs: 800,
+  heartbeatTimeoutMs: 400,
+};
+
+describe("holdfast beside Breezy's own client, at the same faults", () => {
+  let rows: readonly Compared[];
+
+  before(async function () {
+    needPrograms(this, 'brz', 'sshd', 'ssh', 'ssh-keygen', 'ps');
+    this.timeout(120_000);
+    rows = await sideBySide(bounds);
+  });
+
+  it('wins or ties every row', () => {
+    const lost = rows.filter(({ verdict }) => verdict === 'loses');
+    expect(lost, `\n${table(lost)}\n`).to.deep.equal([]);
+  });
+
+  it('does no harm', () => {
+    const calls = rows.flatMap((row) => row.calls.holdfast);
+    const twice = calls.filter(({ isUnsafe, ran = 0 }) => isUnsafe && ran > 1);
+    expect(twice).to.deep.equal([]);
+    expect(calls.filter(({ standing }) => standing === 'harm')).to.deep.equal([]);
+  });
+
+  it('fails only where nobody can know, and says so', () => {
+    const failed = rows.filter(({ calls }) =>
+      calls.holdfast.some(({ standing }) => standing !== 'succeeded'),
+    );
+    expect(failed.map(({ fault, calls }) => [fault, calls.holdfast[0]?.title])).to.deep.equal([
+      ['server killed once it has executed the call, started anew', 'append'],
+      ['in the second after SIGHUP, its successor there', 'append'],
+      ['path half open', 'append'],
+    ]);
+  });
+
+  it('meets faults that cost the other something', () => {
+    const standings = rows.flatMap((row) => row.calls.brz).map(({ standing }) => standing);
+    expect(standings).to.include.members(['succeeded', 'failed', 'hang', 'harm']);
+    expect(rows.filter(({ verdict }) => verdict === 'wins')).to.have.length.above(9);
+  });
+});
