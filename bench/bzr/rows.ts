@@ -5,6 +5,8 @@ export interface Row {
   readonly fault: string;
   /** The server is at the far end of ssh. */
   readonly isOverSsh?: true;
+  /** Nobody is told of the fault. */
+  readonly isSilent?: true;
   readonly play: (stage: Stage) => Promise<readonly Trial[]>;
 }
 
@@ -61,7 +63,9 @@ export const rows: readonly Row[] = [
     server.hangUp();
     await pause();
   }),
-  ...readAndAppend('path half open', ({ door }) => door.last.silence()),
+  ...readAndAppend('path half open', ({ door }) => door.last.silence()).map(
+    (row): Row => ({ ...row, isSilent: true }),
+  ),
   {
     fault: 'a stray byte at a boundary',
     play: async (stage) => {

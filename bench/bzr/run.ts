@@ -6,7 +6,7 @@
  *
  *     node .bench/bzr/run.js [options]
  *
- *     --bound-ms N   a call without an answer after so long is a hang (default 20000)
+ *     --hang-ms N   how long calls on a half-open path are waited for (default 20000)
  *     --markdown     the table as Markdown
  *     --json FILE    also write all that is known to FILE
  *
@@ -21,12 +21,12 @@ import { sideBySide, usualBounds } from './side-by-side.ts';
 
 const { values: options } = parseArgs({
   options: {
-    'bound-ms': { type: 'string', default: String(usualBounds.boundMs) },
+    'hang-ms': { type: 'string', default: String(usualBounds.hangMs) },
     markdown: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
-const bounds = { ...usualBounds, boundMs: count('bound-ms', options['bound-ms']) };
+const bounds = { ...usualBounds, hangMs: count('hang-ms', options['hang-ms']) };
 const machine = describeMachine();
 const all = await sideBySide(bounds, ({ fault, verdict }) => {
   console.error(`${verdict.padEnd(5)}  ${fault}`);

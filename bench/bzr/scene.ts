@@ -18,7 +18,7 @@ export class Scene {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
   /** What `get` of the file `big` gives. */
-  readonly big: Buffer = Buffer.alloc(4 * 1024 * 1024, 'some bytes');
+  readonly big: Buffer = Buffer.alloc(2 * 1024 * 1024, 'some bytes');
   /** The revisions of the trunk as a stream, for repositories that do not have them. */
   revisions: readonly string[] = [];
   readonly #servers: BrzServer[] = [];

@@ -9,8 +9,10 @@ import { Stage, type Trial } from './stage.ts';
 
 /** How long things may take. */
 export interface Bounds {
-  /** A call that takes longer is a hang. */
+  /** A call that has no answer after so long is a hang. */
   readonly boundMs: number;
+  /** The same where nothing else would ever end it. */
+  readonly hangMs: number;
   /** holdfast's `timeoutMs`. */
   readonly timeoutMs: number;
   /** Its `attemptTimeoutMs`. */
@@ -21,6 +23,7 @@ export interface Bounds {
 
 export const usualBounds: Bounds = {
   boundMs: 20_000,
+  hangMs: 20_000,
   timeoutMs: 10_000,
   attemptTimeoutMs: 2_000,
   heartbeatTimeoutMs: 2_000,
@@ -40,7 +43,7 @@ export interface Called extends Tried {
 
 /** Plays all rows, by both contenders. `onRow` is told of each as it is done. */
 export async function sideBySide(
-  { boundMs, ...options }: Bounds,
+  { boundMs, hangMs, ...options }: Bounds,
   onRow: (row: Compared) => void = () => {},
 ): Promise<Compared[]> {
   const scene = await Scene.create();
@@ -51,7 +54,11 @@ export async function sideBySide(
     const compared: Compared[] = [];
     for (const [at, row] of rows.entries()) {
       const name = `row-${at}`;
-      const facilities = { scene, boundMs, ...(row.isOverSsh ? { ssh } : {}) };
+      const facilities = {
+        scene,
+        boundMs: row.isSilent ? hangMs : boundMs,
+        ...(row.isOverSsh ? { ssh } : {}),
+      };
       const calls = {
         brz: await play(row, name, contenders.brz, facilities),
         holdfast: await play(row, name, contenders.holdfast, facilities),

@@ -1,15 +1,10 @@
 import { expect } from 'chai';
 import { table } from '../../bench/bzr/report.ts';
-import { type Compared, sideBySide } from '../../bench/bzr/side-by-side.ts';
+import { type Compared, sideBySide, usualBounds } from '../../bench/bzr/side-by-side.ts';
 import { needPrograms } from '../support/programs.ts';
 
-/** What a call that hangs costs the test. */
-const bounds = {
-  boundMs: 2_500,
-  timeoutMs: 2_000,
-  attemptTimeoutMs: 800,
-  heartbeatTimeoutMs: 400,
-};
+/** As usual, only that nobody waits as long for what will never come. */
+const bounds = { ...usualBounds, hangMs: 3_500, attemptTimeoutMs: 1_500, heartbeatTimeoutMs: 500 };
 
 describe("holdfast beside Breezy's own client, at the same faults", () => {
   let rows: readonly Compared[];
