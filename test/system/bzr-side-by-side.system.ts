@@ -4,7 +4,7 @@ import { type Compared, sideBySide, usualBounds } from '../../bench/bzr/side-by-
 import { needPrograms } from '../support/programs.ts';
 
 /** As usual, only that nobody waits as long for what will never come. */
-const bounds = { ...usualBounds, hangMs: 3_500, attemptTimeoutMs: 1_500, heartbeatTimeoutMs: 500 };
+const bounds = { ...usualBounds, hangMs: 3_000, attemptTimeoutMs: 1_500, heartbeatTimeoutMs: 500 };
 
 describe("holdfast beside Breezy's own client, at the same faults", () => {
   let rows: readonly Compared[];
