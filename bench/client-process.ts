@@ -1,18 +1,44 @@
 /** The client of one contender, in a process of its own. Argument: its module's URL. */
-import { bytesReply, type ContenderClient, smallReply } from './contender.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type CallKind, type ContenderClient, calls } from './contender.ts';
 import { runLoad } from './harness/load.ts';
-import { cpuUs, loadContender, type Order, obey } from './harness/orders.ts';
+import { cpuUs, heapBytes, loadContender, type Open, type Order, obey } from './harness/orders.ts';
 
 const [url = ''] = process.argv.slice(2);
 let client: ContenderClient | undefined;
 
+const checked = new Set<CallKind>();
+
 /** A contender that answers with something else is fast for the wrong reason. */
-async function checkReplies(checked: ContenderClient): Promise<void> {
-  const [small, bytes] = await Promise.all([checked.call('small'), checked.call('bytes')]);
-  if (small !== smallReply) throw new Error(`Wrong reply to a small call: ${String(small)}`);
-  if (!(bytes instanceof Uint8Array) || bytesReply.compare(bytes) !== 0) {
-    throw new Error('Wrong reply to a call for bytes');
+async function checkReply(asked: ContenderClient, kind: CallKind): Promise<void> {
+  if (checked.has(kind)) return;
+  checked.add(kind);
+  const reply = await asked.call(kind);
+  const wanted = calls[kind].reply;
+  const isRight = Buffer.isBuffer(wanted)
+    ? reply instanceof Uint8Array && wanted.compare(reply) === 0
+    : isDeepStrictEqual(reply, wanted);
+  if (!isRight) throw new Error(`Wrong reply to a call for ${kind}`);
+}
+
+const further: ContenderClient[] = [];
+
+/** Opens more connections, which stay idle. */
+async function openMore({ address, place, connections }: Open): Promise<void> {
+  const contender = await loadContender(url);
+  for (let opened = 0; opened < connections; opened++) {
+    further.push(await contender.connect(address, place));
   }
+}
+
+/** What a call holds at the client while it is outstanding, its promise included. */
+async function heldBytes(asked: ContenderClient, count: number): Promise<number> {
+  const held: Promise<unknown>[] = new Array(count);
+  const before = heapBytes();
+  for (let made = 0; made < count; made++) held[made] = asked.call('small');
+  const after = heapBytes();
+  await Promise.all(held);
+  return (after - before) / count;
 }
 
 async function onOrder(order: Order): Promise<unknown> {
@@ -20,16 +46,24 @@ async function onOrder(order: Order): Promise<unknown> {
     case 'connect': {
       const contender = await loadContender(url);
       client = await contender.connect(order.address, order.place);
-      await checkReplies(client);
       return undefined;
     }
     case 'load':
       if (client === undefined) throw new Error('Not connected');
+      await checkReply(client, order.load.kind);
       return await runLoad(client, order.load);
     case 'cpu':
       return cpuUs();
     case 'close':
+      for (const one of further) await one.close();
       return await client?.close();
+    case 'memory':
+      return heapBytes();
+    case 'open':
+      return await openMore(order);
+    case 'hold':
+      if (client === undefined) throw new Error('Not connected');
+      return await heldBytes(client, order.calls);
     case 'serve':
       throw new Error('A client does not serve');
   }

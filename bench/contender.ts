@@ -9,11 +9,8 @@ import type { MediumName, Place } from './place.ts';
  * in the same turn of the event loop is welcome, waiting for more of them is not.
  */
 
-/**
- * The two calls that are measured: `small` answers with {@link smallReply}, `bytes` with
- * {@link bytesReply}.
- */
-export type CallKind = 'small' | 'bytes';
+/** The calls that are measured: what goes there and what comes back is in {@link calls}. */
+export type CallKind = 'small' | 'bytes' | 'both' | 'object';
 
 /** A running server of a contender. */
 export interface ContenderServer {
@@ -21,11 +18,15 @@ export interface ContenderServer {
   readonly address: string;
   /** Stops listening and ends the connections. */
   close(): Promise<void>;
+  /** Processor time so far of a program that serves beside this process. */
+  cpuUs?(): number;
+  /** Resident memory of such a program. */
+  rssBytes?(): number;
 }
 
 /** A connected client of a contender. */
 export interface ContenderClient {
-  /** Makes one call with {@link argument}; resolves with the decoded reply, rejects on any error. */
+  /** Makes one call; resolves with the decoded reply, rejects on any error. */
   call(kind: CallKind): Promise<unknown>;
   /** Ends the connection. */
   close(): Promise<void>;
@@ -42,7 +43,7 @@ export interface Contender {
   connect(address: string, place: Place): Promise<ContenderClient>;
 }
 
-/** The argument of every call. */
+/** The argument of calls that ask for something. */
 export const argument = 'user:4711';
 
 /** The reply to a `small` call: 100 bytes. */
@@ -50,3 +51,50 @@ export const smallReply: string = 'abcdefghij'.repeat(10);
 
 /** The reply to a `bytes` call: 64 KiB. Nobody may write to it. */
 export const bytesReply: Buffer = Buffer.alloc(64 * 1024, 'holdfast');
+
+/** The reply to an `object` call: 7 kB as JSON, 43 records of one shape. */
+export const objectReply: ObjectReply = {
+  kind: 'orders',
+  page: 7,
+  total: 1284,
+  items: Array.from({ length: 43 }, (_, index) => ({
+    id: 100_000 + index * 37,
+    customer: `customer-${(index * 7919) % 1000}`,
+    email: `someone.${index}@example.org`,
+    state: index % 3 === 0 ? 'shipped' : 'open',
+    cents: 1999 + index * 131,
+    weight: index * 1.5 + 0.25,
+    isGift: index % 5 === 0,
+    tags: ['red', 'large', `lot-${index % 9}`],
+  })),
+};
+
+/** What an `object` call answers with. */
+export interface ObjectReply {
+  readonly kind: string;
+  readonly page: number;
+  readonly total: number;
+  readonly items: readonly ObjectItem[];
+}
+
+/** One record of it. */
+export interface ObjectItem {
+  readonly id: number;
+  readonly customer: string;
+  readonly email: string;
+  readonly state: string;
+  readonly cents: number;
+  readonly weight: number;
+  readonly isGift: boolean;
+  readonly tags: readonly string[];
+}
+
+/** What goes there and what comes back. */
+export const calls: {
+  readonly [Kind in CallKind]: { readonly argument: string | Buffer; readonly reply: unknown };
+} = {
+  small: { argument, reply: smallReply },
+  bytes: { argument, reply: bytesReply },
+  both: { argument: bytesReply, reply: bytesReply },
+  object: { argument, reply: objectReply },
+};

@@ -10,7 +10,8 @@
  *     --rounds N       rounds that count, after one to warm up (default 9)
  *     --slice-ms N     length of a contender's slice of each workload (default 300)
  *     --only A,B       only these contenders; without the floor there are no ratios
- *     --workloads A,B  only these of sequential, outstanding-64, outstanding-1000, bytes-64k
+ *     --workloads A,B  only these of sequential, outstanding-64, outstanding-1000, bytes-64k,
+ *                      both-64k, objects-7k
  *     --with FILE      one more contender, a module that exports `contender`, named after its file;
  *                      may be repeated
  *     --json FILE      also write the figures to FILE
@@ -23,7 +24,7 @@ import { sumUp } from './harness/figures.ts';
 import { choose, count } from './harness/options.ts';
 import { describeMachine, machineLine, tables } from './harness/report.ts';
 import { type Entry, runRounds } from './harness/rounds.ts';
-import { workloads } from './harness/workloads.ts';
+import { allWorkloads } from './harness/workloads.ts';
 
 const ownContenders = ['floor', 'ws-msgpackr', 'holdfast'];
 
@@ -55,7 +56,7 @@ const entries: Entry[] = [
 const rounds = count('rounds', options.rounds);
 const sliceMs = count('slice-ms', options['slice-ms']);
 const chosenEntries = choose('only', options.only, entries, ({ name }) => name);
-const chosenWorkloads = choose('workloads', options.workloads, workloads, ({ name }) => name);
+const chosenWorkloads = choose('workloads', options.workloads, allWorkloads, ({ name }) => name);
 const machine = describeMachine();
 const progress = process.stderr.isTTY ? process.stderr : undefined;
 

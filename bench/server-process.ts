@@ -1,6 +1,6 @@
 /** The server of one contender, in a process of its own. Argument: the URL of its module. */
 import type { ContenderServer } from './contender.ts';
-import { cpuUs, loadContender, type Order, obey } from './harness/orders.ts';
+import { cpuUs, heapBytes, loadContender, type Order, obey } from './harness/orders.ts';
 
 const [url = ''] = process.argv.slice(2);
 let server: ContenderServer | undefined;
@@ -13,10 +13,14 @@ async function onOrder(order: Order): Promise<unknown> {
       return server.address;
     }
     case 'cpu':
-      return cpuUs();
+      return cpuUs() + (server?.cpuUs?.() ?? 0);
+    case 'memory':
+      return heapBytes() + (server?.rssBytes?.() ?? 0);
     case 'close':
       return await server?.close();
     case 'connect':
+    case 'open':
+    case 'hold':
     case 'load':
       throw new Error(`A server does not know the order ${order.do}`);
   }

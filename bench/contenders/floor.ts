@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { argument, type Contender } from '../contender.ts';
+import { type Contender, calls } from '../contender.ts';
 import { programCommand, shellCommand } from '../harness/program.ts';
 import { media, opensshHost, type Place } from '../place.ts';
 import { type FloorChannel, openChild, openSocket, openTls } from './floor/channel.ts';
@@ -32,7 +32,7 @@ export const contender: Contender = {
   async connect(address, place) {
     const client = new FloorClient(await openFloor(address, place));
     return {
-      call: (kind) => client.call(verbs[kind], argument),
+      call: (kind) => client.call(verbs[kind], calls[kind].argument),
       close: () => client.close(),
     };
   },

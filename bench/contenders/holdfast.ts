@@ -1,5 +1,5 @@
 import { connect, type Listener, type Medium, serve } from 'holdfast';
-import { argument, type Contender } from '../contender.ts';
+import { argument, bytesReply, type CallKind, type Contender } from '../contender.ts';
 import { programCommand, shellCommand } from '../harness/program.ts';
 import { media, opensshHost, type Place } from '../place.ts';
 import { handlers, verbs } from './holdfast/verbs.ts';
@@ -21,11 +21,14 @@ export const contender: Contender = {
   async connect(address, place) {
     const client = connect(await mediumAt(address, place), verbs);
     await client.ready();
-    return {
-      call: (kind) =>
-        kind === 'small' ? client.call.small(argument) : client.call.bytes(argument),
-      close: () => client.close(),
+    const { call } = client;
+    const make: Record<CallKind, () => Promise<unknown>> = {
+      small: () => call.small(argument),
+      bytes: () => call.bytes(argument),
+      both: () => call.both(bytesReply),
+      object: () => call.object(argument),
     };
+    return { call: (kind) => make[kind](), close: () => client.close() };
   },
 };
 

@@ -2,15 +2,10 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { pack, unpack } from 'msgpackr';
 import { WebSocket, WebSocketServer } from 'ws';
-import { argument, bytesReply, type CallKind, type Contender, smallReply } from '../contender.ts';
+import { type CallKind, type Contender, calls } from '../contender.ts';
 
-type Request = [id: number, verb: CallKind, argument: string];
+type Request = [id: number, verb: CallKind, argument: unknown];
 type Reply = [id: number, value: unknown];
-
-const handlers: Record<CallKind, (argument: string) => unknown> = {
-  small: () => smallReply,
-  bytes: () => bytesReply,
-};
 
 /** What most people would write: `ws`, one message per call, msgpackr, a map of ids. */
 export const contender: Contender = {
@@ -20,8 +15,8 @@ export const contender: Contender = {
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
     server.on('connection', (socket) => {
       socket.on('message', (data) => {
-        const [id, verb, given] = unpack(data as Buffer) as Request;
-        socket.send(pack([id, handlers[verb](given)]));
+        const [id, verb] = unpack(data as Buffer) as Request;
+        socket.send(pack([id, calls[verb].reply]));
       });
     });
     await once(server, 'listening');
@@ -52,7 +47,7 @@ export const contender: Contender = {
         new Promise((resolve) => {
           const id = ++lastId;
           pending.set(id, resolve);
-          socket.send(pack([id, kind, argument]));
+          socket.send(pack([id, kind, calls[kind].argument]));
         }),
       async close() {
         const closed = once(socket, 'close');

@@ -1,4 +1,4 @@
-import { bytesReply } from '../contender.ts';
+import { calls } from '../contender.ts';
 import type { Slice, Slices } from './rounds.ts';
 import type { Workload } from './workloads.ts';
 
@@ -56,7 +56,7 @@ function figuresOf(
     p50Us: over((slice) => slice.p50Us),
     p99Us: over((slice) => slice.p99Us),
     callsPerSecond: over((slice) => slice.callsPerSecond),
-    megabytesPerSecond: over((slice) => (slice.callsPerSecond * bytesReply.length) / 1e6),
+    megabytesPerSecond: over((slice) => (slice.callsPerSecond * bytesOf(workload)) / 1e6),
     clientCpuUs: over((slice) => slice.clientCpuUs),
     serverCpuUs: own.some((slice) => slice.serverCpuUs === undefined)
       ? undefined
@@ -80,4 +80,13 @@ export function spreadOf(values: readonly number[]): Spread {
     lowest: sorted[0]!,
     highest: sorted.at(-1)!,
   };
+}
+
+/** Bytes of content that a call moves, both ways. */
+function bytesOf({ kind }: Workload): number {
+  const { argument, reply } = calls[kind];
+  return [argument, reply].reduce<number>(
+    (sum, value) => sum + (Buffer.isBuffer(value) ? value.length : 0),
+    0,
+  );
 }

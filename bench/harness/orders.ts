@@ -7,8 +7,19 @@ export type Order =
   | { readonly do: 'serve'; readonly place: Place }
   | { readonly do: 'connect'; readonly address: string; readonly place: Place }
   | { readonly do: 'load'; readonly load: LoadOrder }
+  | Open
+  | { readonly do: 'hold'; readonly calls: number }
   | { readonly do: 'cpu' }
+  | { readonly do: 'memory' }
   | Close;
+
+/** More connections, which stay idle. */
+export interface Open {
+  readonly do: 'open';
+  readonly address: string;
+  readonly place: Place;
+  readonly connections: number;
+}
 
 /** The last order, which every process knows. */
 export interface Close {
@@ -47,4 +58,12 @@ export async function obey<Given extends { readonly do: string }>(
 export function cpuUs(): number {
   const { user, system } = process.cpuUsage();
   return user + system;
+}
+
+/** Memory of the heap, and of buffers beside it, behind a collection of garbage. */
+export function heapBytes(): number {
+  if (globalThis.gc === undefined) throw new Error('Run with --expose-gc');
+  globalThis.gc();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }

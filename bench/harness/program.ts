@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
  * Without them V8 throws compiled code away and collects garbage while a contender is idle, and
  * libraries with deep stacks are then several times slower for seconds.
  */
-const nodeFlags = ['--no-flush-bytecode', '--no-memory-reducer'];
+const nodeFlags = ['--no-flush-bytecode', '--no-memory-reducer', '--expose-gc'];
 
 /** Which side of a contender a process belongs to. */
 export type Side = 'client' | 'server';

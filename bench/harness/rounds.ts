@@ -31,10 +31,13 @@ export interface RoundOptions {
   readonly onRound: (round: number) => void;
 }
 
-interface Pair {
+/** Client and server of one contender, connected. */
+export interface Pair {
   readonly name: string;
   readonly server: BenchProcess<Order> | undefined;
   readonly client: BenchProcess<Order>;
+  /** Where the server is, as its contender says it. */
+  readonly address: string;
 }
 
 /**
@@ -83,7 +86,8 @@ export async function runRounds(
 const serverScript = new URL('../server-process.js', import.meta.url);
 const clientScript = new URL('../client-process.js', import.meta.url);
 
-async function startPair(
+/** Starts both; what was started stands in `processes`, for the caller to stop. */
+export async function startPair(
   { name, url, place }: Entry,
   processes: BenchProcess<Order>[],
 ): Promise<Pair> {
@@ -96,7 +100,7 @@ async function startPair(
   const address = String(await server?.ask({ do: 'serve', place }));
   const client = await start('client', clientScript);
   await client.ask({ do: 'connect', address, place });
-  return { name, server, client };
+  return { name, server, client, address };
 }
 
 async function runSlice(

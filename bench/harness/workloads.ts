@@ -11,7 +11,7 @@ export interface Workload {
   readonly comparedBy: 'latency' | 'rate' | 'bandwidth';
 }
 
-/** Every contender does all of them in every round. */
+/** The calls that every contender of every comparison does. */
 export const workloads: readonly Workload[] = [
   {
     name: 'sequential',
@@ -40,5 +40,24 @@ export const workloads: readonly Workload[] = [
     kind: 'bytes',
     outstanding: 16,
     comparedBy: 'bandwidth',
+  },
+];
+
+/** Those, and larger values in both directions. */
+export const allWorkloads: readonly Workload[] = [
+  ...workloads,
+  {
+    name: 'both-64k',
+    title: '64 KiB there and back, 16 outstanding',
+    kind: 'both',
+    outstanding: 16,
+    comparedBy: 'bandwidth',
+  },
+  {
+    name: 'objects-7k',
+    title: 'objects of 7 kB, 16 outstanding',
+    kind: 'object',
+    outstanding: 16,
+    comparedBy: 'rate',
   },
 ];

@@ -1,0 +1,4 @@
+import { createIoredis } from '../support/redis.ts';
+
+/** As it comes. */
+export const contender = createIoredis('ioredis', false);
