@@ -64,7 +64,12 @@ export class Bounds {
     if (attemptTimeoutMs === (call.extras?.attemptTimeoutMs ?? 0)) return;
     call.extras ??= { attemptTimeoutMs };
     call.extras.attemptTimeoutMs = attemptTimeoutMs;
-    if (attemptTimeoutMs > 0) call.extras.attemptAlarm ??= this.alarmFor(call);
-    else call.extras.attemptAlarm = undefined;
+    if (attemptTimeoutMs > 0) {
+      call.extras.attemptAlarm ??= this.alarmFor(call);
+    } else {
+      // It may still be set for an attempt that was refused.
+      call.extras.attemptAlarm?.clear();
+      call.extras.attemptAlarm = undefined;
+    }
   }
 }

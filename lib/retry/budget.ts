@@ -10,7 +10,10 @@ import { SlidingCount } from './sliding-count.ts';
 
 /** How much may be sent again; see {@link retryBudget}. */
 export interface RetryBudgetOptions {
-  /** Replays for each first attempt: 0.2 is at most a fifth of extra load. */
+  /**
+   * Replays for each first attempt: 0.2 is at most a fifth of extra load. A verb's `retryRatio` goes
+   * before it.
+   */
   readonly ratio?: number;
   /** Replays a second that are there however few calls are made: 0.1 is one probe in 10 s. */
   readonly minPerSecond?: number;

@@ -5,11 +5,13 @@ import {
   memory,
   mutate,
   read,
+  refuse,
   type Server,
   semi,
   serve,
   type Verbs,
 } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { ampleBudget } from '../support/budgets.ts';
 import { failureOf } from '../support/failure.ts';
 import { Gated, Switch } from '../support/gated.ts';
@@ -202,6 +204,27 @@ describe('A table that changes while clients are connected', () => {
     ]);
     const own = await failureOf(client.invoke('idempotent', 'put', { timeoutMs: 90 }));
     expect(own.message).to.contain('deadline of 90 ms');
+    client.destroy();
+    await client.closed;
+  });
+
+  it('bounds attempts no more when the next server does not', async () => {
+    await roll({ idempotent: idempotent<string, string>({ attemptTimeoutMs: 150 }) }, {});
+    const clock = new VirtualClock({ turns: 'real' });
+    const client = connect(path, undefined, { ...quick, clock });
+    old.refusal = refuse({ retryAfterMs: 60 });
+    const call = client.invoke('idempotent', 'put');
+    await old.begun(1);
+    path.target = next.url;
+    await client.invoke('read', 'the refusal has come');
+    old.breaker.last.reset();
+    await clock.pass(70);
+    await next.begun(1);
+    await clock.pass(200);
+    await client.invoke('read', 'what was sent has come');
+    next.open('put');
+    expect(await call).to.equal('done put');
+    expect(next.executions.of('put')).to.equal(1);
     client.destroy();
     await client.closed;
   });
