@@ -187,9 +187,7 @@ describe('A client whose retry budget is empty', () => {
       const here = memory('published');
       const published = { flaky: read<string, string>({ retryRatio: 1 }) };
       server = await serve(published, { flaky }, { listen: here });
-      const caller: Client<Verbs> = connect(here, registry as Verbs | undefined, {
-        retryBudget: poor,
-      });
+      const caller = connect(here, registry as unknown as Verbs, { retryBudget: poor });
       for (let index = 0; index < 10; index++) {
         const told = caller.invoke('flaky', `${index}`).catch(({ code }) => code);
         expect(await told).to.equal(expected === 'ok' ? 'ok' : 'ERR_HOLDFAST_BUDGET');
