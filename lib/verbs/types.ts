@@ -8,7 +8,12 @@ export interface Typed<Taken, Given> {
 
 type Taken<V> = V extends Typed<infer T, infer _G> ? T : never;
 type Given<V> = V extends Typed<infer _T, infer G> ? G : never;
-type Field<Fields, Name extends string> = Name extends keyof Fields ? Fields[Name] : never;
+// Of each of the kinds of verbs by itself, where it may be one of several.
+type Field<Fields, Name extends string> = Fields extends unknown
+  ? Name extends keyof Fields
+    ? Fields[Name]
+    : never
+  : never;
 
 /** What a caller passes to a verb. */
 export type InputOf<V> = Field<Taken<V>, 'input'>;

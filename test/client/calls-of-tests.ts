@@ -8,7 +8,7 @@ const noDeadlines = { onDeadline: () => {} };
 export function callOf(number: number, bytes = 0): Call {
   const buffer = Buffer.alloc(bytes);
   const encoded = { buffer, start: 0, end: bytes, body: undefined, tailBytes: 0 };
-  return new Call(noDeadlines, number, verb, 'semi', encoded, 0, 1_000, ignore, ignore);
+  return new Call(noDeadlines, number, verb, 'semi', encoded, ignore, ignore);
 }
 
 function ignore(): void {}

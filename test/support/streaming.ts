@@ -15,6 +15,7 @@ import {
   tcp,
 } from '../../lib/index.ts';
 import { FaultMedium } from '../../lib/testing/index.ts';
+import type { VerbMakers } from '../../lib/verbs/define.ts';
 import { until } from './road.ts';
 import { Executions } from './verbs.ts';
 
@@ -32,8 +33,7 @@ export interface Opening {
   readonly count?: number;
 }
 
-function verbsOf<Class extends StreamClass>(safety: Class) {
-  const make = makers[safety];
+function verbsOf<Class extends StreamClass>(make: VerbMakers<Class>) {
   return {
     /** Gives the numbers from `from` to `count`. */
     count: make.serverStream<Opening, number>(),
@@ -46,13 +46,13 @@ function verbsOf<Class extends StreamClass>(safety: Class) {
 
 /** Verbs of one class, of each kind. */
 export const streamVerbs = {
-  read: defineVerbs(verbsOf('read')),
-  idempotent: defineVerbs(verbsOf('idempotent')),
-  semi: defineVerbs(verbsOf('semi')),
-  mutate: defineVerbs(verbsOf('mutate')),
+  read: defineVerbs(verbsOf(read)),
+  idempotent: defineVerbs(verbsOf(idempotent)),
+  semi: defineVerbs(verbsOf(semi)),
+  mutate: defineVerbs(verbsOf(mutate)),
 } as const;
 
-type StreamVerbs = (typeof streamVerbs)['mutate'];
+type StreamVerbs = (typeof streamVerbs)['read'];
 
 /** The client's registry; of every class the methods are the same. */
 export type StreamClient = Client<StreamVerbs>;

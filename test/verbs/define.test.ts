@@ -91,10 +91,13 @@ describe('verbs with streams', () => {
   const kinds = ['serverStream', 'clientStream', 'duplex'] as const;
 
   it('say their class and who sends items', () => {
-    for (const make of [read, idempotent, semi, mutate]) {
+    for (const makers of [read, idempotent, semi, mutate]) {
+      const makePlain: () => AnyVerb = makers;
+      const plain = makePlain();
       for (const kind of kinds) {
-        const { safety, settings, ...rest } = make[kind]({ timeoutMs: 5, inactivityTimeoutMs: 6 });
-        expect(safety).to.equal(make().safety);
+        const make: (options: object) => AnyVerb = makers[kind];
+        const { safety, settings, ...rest } = make({ timeoutMs: 5, inactivityTimeoutMs: 6 });
+        expect(safety).to.equal(plain.safety);
         expect(settings).to.deep.equal({ timeoutMs: 5, inactivityTimeoutMs: 6 });
         expect(rest.kind).to.equal(kind);
         expect(Object.keys(rest)).to.have.members(
@@ -117,19 +120,17 @@ describe('verbs with streams', () => {
   });
 
   it('refuse what they cannot have', () => {
-    const wrong: readonly [make: (options: object) => AnyVerb, name: string, value: unknown][] = [
-      ...kinds.flatMap(
-        (kind) =>
-          [
-            [read[kind], 'attemptTimeoutMs', 5],
-            [read[kind], 'accept', () => true],
-            [read[kind], 'hedge', { afterMs: 1 }],
-            [read[kind], 'timeoutMs', 0],
-            [read[kind], 'inactivityTimeoutMs', 0],
-            [read[kind], 'input', {}],
-            [read[kind], 'timeout', 5],
-          ] as const,
-      ),
+    type Wrong = readonly [make: (options: object) => AnyVerb, name: string, value: unknown];
+    const wrong: readonly Wrong[] = [
+      ...kinds.flatMap((kind): Wrong[] => [
+        [read[kind], 'attemptTimeoutMs', 5],
+        [read[kind], 'accept', () => true],
+        [read[kind], 'hedge', { afterMs: 1 }],
+        [read[kind], 'timeoutMs', 0],
+        [read[kind], 'inactivityTimeoutMs', 0],
+        [read[kind], 'input', {}],
+        [read[kind], 'timeout', 5],
+      ]),
       [read.serverStream, 'sent', schema],
       [read.serverStream, 'output', schema],
       [read.serverStream, 'resumeFrom', 5],
@@ -147,7 +148,7 @@ describe('verbs with streams', () => {
 
   it('are not of the class "once", whose answers are recorded', () => {
     for (const kind of kinds) {
-      const make = (once as unknown as typeof mutate)[kind];
+      const make: () => AnyVerb = (once as unknown as typeof mutate)[kind];
       expect(() => make())
         .to.throw(HoldfastError, `once.${kind}() cannot be`)
         .with.property('code', 'ERR_HOLDFAST_REGISTRY');
