@@ -3,7 +3,8 @@ import type { VerbRow } from '../verbs/table.ts';
 
 /**
  * How messages become bytes, seen from a client. A protocol is pure: no sockets, no timers. It
- * makes one {@link CallWriter} for each client and one {@link ClientWire} for each link.
+ * gives each client a {@link CallWriter}, which clients may share, and makes one {@link ClientWire} for
+ * each link.
  */
 export interface Protocol {
   /** Name and version, e.g. `holdfast/1`. */
@@ -23,7 +24,7 @@ export interface Protocol {
    */
   readonly answersPings: 'always' | 'when-idle';
   callWriter(): CallWriter;
-  /** How items of streams travel; a protocol without it has no streams. One for each client. */
+  /** How items of streams travel; a protocol without it has no streams. Clients may share one. */
   streamCodec?(): StreamCodec;
   clientWire(sink: ClientSink, hello: ClientHello): ClientWire;
 }
