@@ -51,6 +51,19 @@ export class ItemQueue<Item> {
   /** Nothing follows what is there, but for `error` if there is one. The first end counts. */
   end(error?: { readonly error: unknown }): void {
     if (this.#isOver) return;
+    this.#close(error);
+  }
+
+  /**
+   * Throws away what is there; the error follows what was taken, also when another end had come: who
+   * takes the items must not think that they were all.
+   */
+  abort(error: unknown): void {
+    this.clear();
+    this.#close({ error });
+  }
+
+  #close(error?: { readonly error: unknown }): void {
     this.#isOver = true;
     this.#error = error;
     for (const waiter of this.#waiters.splice(0)) {

@@ -263,7 +263,8 @@ export class StreamReceiver<Item = unknown> implements AsyncIterableIterator<Ite
   /** The application gets nothing but the error. */
   abort(error: unknown): void {
     this.#clear();
-    this.fail(error);
+    this.#close();
+    this.#queue.abort(error);
   }
 
   /**
