@@ -325,7 +325,8 @@ export class Calls implements Deadlines, AttemptsOwner {
     call.isSettled = true;
     call.link = undefined;
     if (call.isRecorded) this.unacknowledged++;
-    if (call.lostLink !== undefined && call.isRecorded) this.abandoned.add(call.number);
+    const isInDoubt = call.lostLink !== undefined && call.isRecorded;
+    if (isInDoubt || link !== undefined) this.abandoned.add(call.number);
     this.doubts.resolve(call);
     // An attempt on another link than the one that answered: nobody waits for it any more.
     link?.cancel(call.number);
