@@ -255,6 +255,9 @@ export class Session {
   acknowledge(number: number): void {
     this.records.acknowledge(number);
     for (const call of this.#delivering) if (call.number < number) call.discard();
+    // The word that nobody waits for them was lost with its link, or the client was elsewhere.
+    for (const settled of this.running.keys()) if (settled < number) this.cancel(settled);
+    for (const settled of this.#afar.keys()) if (settled < number) this.cancel(settled);
   }
 
   /** A call is answered: it counts as running until its client has every item. */

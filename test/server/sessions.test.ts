@@ -130,6 +130,16 @@ describe("A server's memory of a session", () => {
     expect((await joined([1, 2])).verdicts).to.deep.equal(['forgotten', 'never']);
   });
 
+  it('cancels what runs although its client says that it is settled', async () => {
+    await start();
+    const first = await joined();
+    await sent(first.peer, slow(1, 'given up'), slow(2, 'kept'));
+    await left(first.peer);
+    const { verdicts } = await joined([2], session, { acknowledged: 2 });
+    expect(verdicts).to.deep.equal(['running']);
+    expect(aborted).to.deep.equal(['given up']);
+  });
+
   it('does not cancel what a client came back for', async () => {
     await start({ resumeGraceMs: 1_000 });
     const first = await joined();
