@@ -62,7 +62,10 @@ function judgeCall(told: Told, { plan, record }: Findings, found: Found): void {
 }
 
 function checkTime({ call, process, madeAt, settledAt }: Told, name: string, found: Found): void {
-  const dueAt = afterGaps(process, madeAt + call.timeoutMs);
+  // What has come is taken first, at the application's own pace.
+  const { items = 0, takeMs = 0 } = call.stream ?? {};
+  const paceMs = takeMs === 0 ? 0 : items * (takeMs + 1) + gapsSince(process, madeAt);
+  const dueAt = afterGaps(process, madeAt + call.timeoutMs) + paceMs;
   if (settledAt === undefined) {
     if (process.isAlive && process.now() > dueAt + slackMs) {
       found('every call settles', `${name} never settled`);
@@ -70,6 +73,10 @@ function checkTime({ call, process, madeAt, settledAt }: Told, name: string, fou
   } else if (settledAt > dueAt + slackMs) {
     found('every call settles in time', `${name} settled ${settledAt - dueAt} ms late`);
   }
+}
+
+function gapsSince({ gaps }: Process, since: number): number {
+  return gaps.reduce((sum, { from, to }) => (to > since ? sum + to - from : sum), 0);
 }
 
 /** What is due while the process is blocked happens afterwards. */

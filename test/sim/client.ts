@@ -5,12 +5,21 @@ import {
   connect,
   type ReconnectingEvent,
   retryBudget,
+  type StreamOptions,
 } from '../../lib/index.ts';
+import { itemsOf, take } from './items.ts';
 import type { Network } from './network.ts';
-import type { PlannedCall, PlannedClient } from './plan.ts';
+import type { PlannedCall, PlannedClient, PlannedStream } from './plan.ts';
 import { Process } from './process.ts';
 import type { Random } from './random.ts';
-import { marked, type SimInput, verbs } from './verbs.ts';
+import {
+  marked,
+  type SimInput,
+  type SimItem,
+  type SimOpening,
+  type SimOutput,
+  verbs,
+} from './verbs.ts';
 
 /** How a call went, as its caller saw it. */
 export interface Told {
@@ -35,6 +44,9 @@ export class SimClient {
   readonly attempts: (AttemptEvent & { readonly at: number })[] = [];
   readonly reconnects: (ReconnectingEvent & { readonly at: number })[] = [];
   calls = 0;
+  mostPending = 0;
+  /** What is wrong with items that came. */
+  readonly complaints: string[] = [];
   closedAt: number | undefined;
 
   constructor(
@@ -86,6 +98,7 @@ export class SimClient {
       settledAt: undefined,
     };
     this.calls++;
+    this.mostPending = Math.max(this.mostPending, this.client.pending + 1);
     const { safety, conduct, workMs, outputBytes } = call;
     const id = call.group ?? call.id;
     const input: SimInput = {
@@ -96,14 +109,44 @@ export class SimClient {
       bytes: marked(id, call.inputBytes),
     };
     process.world.log(() => `${process.name}: calls ${safety} ${call.id}`);
-    this.client.call[safety](input, this.#optionsOf(told)).then(
+    this.#made(told, input).then(
       (value) => settle(told, () => 'resolves', { value }),
       (error: unknown) => settle(told, () => `fails: ${String(error)}`, { error }),
     );
     return told;
   }
 
-  #optionsOf(told: Told): CallOptions {
+  #made(told: Told, input: SimInput): Promise<unknown> {
+    const { safety, stream } = told.call;
+    const options = this.#optionsOf(told);
+    if (stream === undefined) return this.client.call[safety](input, options);
+    return this.#stream(told, { ...input, ...stream }, options, stream.kind);
+  }
+
+  /** Resolves as the other calls do, when all items have come. */
+  async #stream(
+    { call }: Told,
+    opening: SimOpening,
+    options: StreamOptions<SimOpening, SimItem>,
+    kind: PlannedStream['kind'],
+  ): Promise<SimOutput> {
+    const { process } = this;
+    const { id, items, takeMs } = opening;
+    const own = (): AsyncIterable<SimItem> => itemsOf(process, id, items, takeMs);
+    if (kind === 'take') return this.client.call.take(opening, own(), options);
+    const given =
+      kind === 'exchange'
+        ? this.client.call.exchange(opening, own(), options)
+        : this.client.call[kind](opening, options);
+    const complain = (what: string): void => {
+      this.complaints.push(what);
+    };
+    const count = await take(process, id, given, takeMs, complain);
+    if (count !== items) complain(`call ${id} is told the end behind ${count} of ${items} items`);
+    return { id, bytes: marked(id + 1, call.outputBytes) };
+  }
+
+  #optionsOf(told: Told): CallOptions & StreamOptions<SimOpening, SimItem> {
     const { timeoutMs, attemptTimeoutMs, replay, group, abortAfterMs } = told.call;
     const options: { -readonly [Name in keyof CallOptions]: CallOptions[Name] } = { timeoutMs };
     if (attemptTimeoutMs !== undefined) options.attemptTimeoutMs = attemptTimeoutMs;

@@ -92,7 +92,8 @@ export function planOf(seed: number, only?: RunKind): Plan {
     clientOf(random.fork(`client ${index}`), servers, isUnseen),
   );
   const endMs = random.logBetween(5_000, 1_800_000);
-  const setting = { isUnseen, hasStore, endMs, clients: clients.length, servers };
+  const withHandOvers = 'hand-over' in kinds[kind];
+  const setting = { isUnseen, withHandOvers, hasStore, endMs, clients: clients.length, servers };
   const calls = callsOf(random.fork('calls'), setting);
   return {
     seed,
@@ -110,6 +111,7 @@ export function planOf(seed: number, only?: RunKind): Plan {
 
 interface Setting {
   readonly isUnseen: boolean;
+  readonly withHandOvers: boolean;
   readonly hasStore: boolean;
   readonly endMs: number;
   readonly clients: number;
@@ -222,7 +224,7 @@ function callOf(
   id: number,
   at: number,
   client: number,
-  { isUnseen }: Setting,
+  { isUnseen, withHandOvers }: Setting,
 ): PlannedCall {
   const safety = random.weighted<Safety>(safeties);
   const conduct = random.weighted<Conduct>(isUnseen ? politeConducts : conducts);
@@ -238,12 +240,30 @@ function callOf(
     outputBytes: random.chance(0.1) ? random.int(1_000, mostBytes) : random.int(0, 200),
     timeoutMs: isUnseen ? 60_000 : random.pick([50, 1_000, 5_000, 30_000]),
   };
-  if (isUnseen) return call;
+  // At another server no stream goes on.
+  if (isUnseen) return withHandOvers ? call : streamed(random, call);
   return {
-    ...call,
+    ...streamed(random, call),
     ...(random.chance(0.15) ? { attemptTimeoutMs: random.int(20, 3_000) } : {}),
     ...(random.chance(0.1) ? { replay: random.pick(['never', 'read', 'semi'] as const) } : {}),
     ...(random.chance(0.05) ? { abortAfterMs: random.logBetween(0.1, 5_000) } : {}),
+  };
+}
+
+/** Some calls have items. */
+function streamed(random: Random, call: PlannedCall): PlannedCall {
+  const { safety, conduct } = call;
+  if ((safety !== 'mutate' && safety !== 'read') || !random.chance(0.3)) return call;
+  const kinds = ['give', 'take', 'exchange'] as const;
+  const kind = safety === 'read' ? 'give-read' : random.pick(kinds);
+  return {
+    ...call,
+    conduct: conduct === 'refusing' ? conduct : 'later',
+    stream: {
+      kind,
+      items: Math.floor(random.logBetween(1, 200)),
+      takeMs: random.pick([0, 0, 1, 20]),
+    },
   };
 }
 

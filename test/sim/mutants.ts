@@ -48,9 +48,9 @@ export const mutants: readonly Mutant[] = [
       'const isBlind = false;',
     ],
   ),
-  mutant('a reply goes to whatever call is in its place', 'lib/client/call-table.ts', [
+  mutant('a reply that nobody waits for goes to the call beside', 'lib/client/call-table.ts', [
     'return call !== undefined && call.number === number ? call : undefined;',
-    'return call;',
+    'return call ?? this.#slots[(number + 1) & this.#mask];',
   ]),
   mutant('a "mutate" call that may have run is sent again', 'lib/client/replay.ts', [
     `return 'a "mutate" verb must not be repeated';`,

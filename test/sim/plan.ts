@@ -34,6 +34,16 @@ export interface PlannedCall {
   readonly abortAfterMs?: number;
   /** Calls of one group have the same key, and the same input. */
   readonly group?: number;
+  /** A call of a verb with streams: who sends items, and how many. */
+  readonly stream?: PlannedStream;
+}
+
+/** The items of a call: so many from the server, the client, or both. */
+export interface PlannedStream {
+  readonly kind: 'give' | 'give-read' | 'take' | 'exchange';
+  readonly items: number;
+  /** Whoever takes them needs so long for each. */
+  readonly takeMs: number;
 }
 
 /** What goes wrong. */

@@ -25,8 +25,8 @@ export interface Outcome {
 /** After the last call and the last fault: every deadline passes, every session grows old. */
 const calmMs = 150_000;
 
-/** An idle client says what it has settled when it calls again. */
-const maxUnsaid = 100;
+/** An idle client says what it has settled last when it calls again. */
+const maxUnsaid = 40;
 
 /** How long an orderly end may take. */
 const endMs = 30_000;
@@ -180,12 +180,13 @@ class Simulation implements FaultyWorld {
 
   /** Everything is settled, and the clients have said so, but for the last word of some. */
   #checkQuiet(place: ServerPlace): void {
+    const most = maxUnsaid + Math.max(...this.#everyClient.map(({ mostPending }) => mostPending));
     for (const { process, server } of place.instances) {
       for (const id of server.core.sessions.ids()) {
         const { records, handlers } = server.core.sessions.get(id) as Session;
         const { done, forgotten } = records.export();
         const kept = done.length + forgotten.length;
-        if (kept > maxUnsaid) this.#complaints.push(`${process.name} keeps ${kept} old answers`);
+        if (kept > most) this.#complaints.push(`${process.name} keeps ${kept} old answers`);
         if (handlers > 0) this.#complaints.push(`${process.name} still runs ${handlers} handlers`);
       }
     }
@@ -214,6 +215,7 @@ class Simulation implements FaultyWorld {
       complaints: [
         ...this.#complaints,
         ...this.#record.complaints,
+        ...this.#everyClient.flatMap(({ complaints }) => complaints),
         ...this.#world.uncaught.map((error) => `uncaught: ${describe(error)}`),
       ],
     };

@@ -10,6 +10,18 @@ export interface SimInput {
   readonly outputBytes: number;
 }
 
+/** What verbs with streams are called with. */
+export interface SimOpening extends SimInput {
+  readonly items: number;
+  readonly takeMs: number;
+}
+
+/** One of the items of a call. */
+export interface SimItem {
+  readonly id: number;
+  readonly index: number;
+}
+
 export interface SimOutput {
   readonly id: number;
   readonly bytes: Uint8Array;
@@ -22,6 +34,10 @@ export const verbs = defineVerbs({
   semi: semi<SimInput, SimOutput>(),
   once: once<SimInput, SimOutput>(),
   mutate: mutate<SimInput, SimOutput>(),
+  give: mutate.serverStream<SimOpening, SimItem>(),
+  'give-read': read.serverStream<SimOpening, SimItem>(),
+  take: mutate.clientStream<SimOpening, SimItem, SimOutput>(),
+  exchange: mutate.duplex<SimOpening, SimItem, SimItem>(),
 });
 
 /** Bytes by which it is seen whose they are, and whether they are all there. */
