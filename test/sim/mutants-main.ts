@@ -37,6 +37,7 @@ async function search(mutant: Mutant): Promise<{ isFound: boolean; lines: readon
   try {
     const { minutes, first } = values;
     const more = ['--minutes', minutes, '--first', first, '--enough', '1', '--whole'];
+    if (mutant.kind !== undefined) more.push('--kind', mutant.kind);
     const child = spawn(process.execPath, ['--import', 'tsx', 'test/sim/main.ts', ...more], {
       cwd: copy.folder,
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,3 +1,5 @@
+import type { RunKind } from './generate.ts';
+
 /** One place in the sources that is changed. */
 export interface Edit {
   readonly file: string;
@@ -10,6 +12,8 @@ export interface Edit {
 export interface Mutant {
   readonly name: string;
   readonly edits: readonly Edit[];
+  /** In runs of this kind it comes to light sooner. */
+  readonly kind?: RunKind;
 }
 
 function mutant(
@@ -18,6 +22,10 @@ function mutant(
   ...edits: readonly (readonly [string, string])[]
 ): Mutant {
   return { name, edits: edits.map(([find, replace]) => ({ file, find, replace })) };
+}
+
+function within(kind: RunKind, defect: Mutant): Mutant {
+  return { ...defect, kind };
 }
 
 /** What could be wrong. */
@@ -102,20 +110,35 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
-  mutant('a server that gives a session away reads on', 'lib/server/session.ts', [
-    '    this.#detachStreams();\n    link?.destroy();',
-    '    this.#detachStreams();\n    void link;',
-  ]),
-  mutant('a session that is made anew knows nothing of the one before', 'lib/server/sessions.ts', [
-    '    session.records.forgetUpTo(this.#forgotten.get(id) ?? 0);\n',
-    '',
-  ]),
-  mutant('a call that is answered counts as running for a moment', 'lib/server/session.ts', [
-    '    this.running.delete(number);\n    if (isRecorded)',
-    '    if (isRecorded)',
-  ]),
+  within(
+    'hand-overs with cuts',
+    mutant('a server that gives a session away reads on', 'lib/server/session.ts', [
+      '    this.#detachStreams();\n    link?.destroy();',
+      '    this.#detachStreams();\n    void link;',
+    ]),
+  ),
+  // What the simulator has found, put back.
+  within(
+    'restarts',
+    mutant(
+      'a session that is made anew knows nothing of the one before',
+      'lib/server/sessions.ts',
+      ['    session.records.forgetUpTo(this.#forgotten.get(id) ?? 0);\n', ''],
+    ),
+  ),
+  within(
+    'hand-overs with cuts',
+    mutant('a call that is answered counts as running for a moment', 'lib/server/session.ts', [
+      '    this.running.delete(number);\n    if (isRecorded)',
+      '    if (isRecorded)',
+    ]),
+  ),
   mutant('a "once" call is made again under another number', 'lib/client/attempts.ts', [
     "const isLasting = call.row.safety === 'once';",
     'const isLasting = false;',
+  ]),
+  mutant('items that are thrown away look as if they were all', 'lib/streams/item-queue.ts', [
+    '    this.clear();\n    this.#close({ error });',
+    '    this.clear();\n    this.end({ error });',
   ]),
 ];
