@@ -69,10 +69,13 @@ export class CallQueue {
     return calls;
   }
 
-  /** True when one of the waiting calls satisfies `test`. */
-  some(test: (call: Call) => boolean): boolean {
-    let call = this.#first;
-    while (call !== undefined && !test(call)) call = call.queueNext;
-    return call !== undefined;
+  /** True when one of the next `most` calls satisfies `test`. */
+  someOfNext(most: number, test: (call: Call) => boolean): boolean {
+    let left = most;
+    for (let call = this.#first; call !== undefined && left > 0; call = call.queueNext) {
+      if (test(call)) return true;
+      left--;
+    }
+    return false;
   }
 }

@@ -90,8 +90,8 @@ export class Calls implements Deadlines, AttemptsOwner {
     return this.#queue.waiting + this.doubts.size;
   }
 
-  hasUnsafeWaiting(): boolean {
-    return this.#queue.some(({ verb }) => verb.row.safety === 'mutate');
+  hasUnsafeNext(most: number): boolean {
+    return this.#queue.someOfNext(most, ({ verb }) => verb.row.safety === 'mutate');
   }
 
   /**

@@ -21,6 +21,7 @@ import { LinkStreams } from './link-streams.ts';
 import { PongLimit } from './pong-limit.ts';
 import { markSentBefore, putOut } from './sent-calls.ts';
 import { ServerTable } from './tables.ts';
+import { mustVerify } from './verify.ts';
 import { Watermark } from './watermark.ts';
 
 /**
@@ -337,17 +338,15 @@ export class ClientLink implements ChannelUser, ClientSink {
 
   /** The last thing before the write, in the same turn. */
   #send(now: number): void {
-    const { owner, options, idleLife, protocol } = this.#context;
+    const { owner, protocol } = this.#context;
     if (this.#channel.dead) return;
     if (this.inFlight === 0 && !this.#wire.atBoundary) {
       this.destroy(linkFaults.strayBeginning(this.label));
       return;
     }
     const silentMs = now - this.heardAt;
-    const verifyAfterMs = idleLife.verifyAfterMs(options.verifyAfterMs);
     if (this.inFlight === 0) this.#silenceMs = silentMs;
-    const isMute = protocol.answersPings === 'when-idle';
-    if (silentMs > verifyAfterMs && (isMute || owner.hasUnsafeWaiting())) {
+    if (mustVerify(silentMs, this.#maxCalls - this.inFlight, this.#context)) {
       this.#isVerifying = true;
       this.#ping(now);
       return;
@@ -362,7 +361,7 @@ export class ClientLink implements ChannelUser, ClientSink {
       this.inFlight++;
       call.stream?.open(this.streams);
     }
-    if (this.inFlight > 0 && !isMute) this.#watch(now);
+    if (this.inFlight > 0 && protocol.answersPings === 'always') this.#watch(now);
     this.streams.flush();
   }
 

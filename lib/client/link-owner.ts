@@ -39,8 +39,8 @@ export interface OpenedStream {
 export interface LinkOwner<Link> {
   /** How many calls wait to be sent. */
   readonly waiting: number;
-  /** True when one of the waiting calls must not be repeated. */
-  hasUnsafeWaiting(): boolean;
+  /** True when one of the next `most` calls must not be repeated. */
+  hasUnsafeNext(most: number): boolean;
   /** Numbers of calls that were on a link which is gone, and whose fate the server may know. */
   inDoubt(): readonly number[];
   /** True when no other link is there, and {@link inDoubt} gives all calls that were on earlier ones. */

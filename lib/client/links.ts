@@ -141,8 +141,8 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     if (this.#isClosing) this.#end(undefined);
   }
 
-  hasUnsafeWaiting(): boolean {
-    return this.calls.hasUnsafeWaiting();
+  hasUnsafeNext(most: number): boolean {
+    return this.calls.hasUnsafeNext(most);
   }
 
   nextCall(link: ClientLink, now: number): Call | undefined {

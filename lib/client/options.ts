@@ -65,9 +65,16 @@ export interface ClientOptions<V extends Verbs = Verbs> {
    * sessions the default is 0.
    */
   readonly probeAfterMs?: number;
-  /** A link that was silent for so long is pinged before a call that must not be repeated. */
+  /**
+   * A link that was silent for so long is pinged before a call that must not be repeated. By protocols
+   * without sessions the default is 0: such a call costs a round trip more, and is not risked on a
+   * connection that is dead, or whose server has begun to leave.
+   */
   readonly verifyAfterMs?: number;
-  /** Calls are outstanding and nothing was heard for so long: ping. */
+  /**
+   * Calls are outstanding and nothing was heard for so long: ping. Where a server answers no ping
+   * while it works, that is asked before any call behind so long a silence.
+   */
   readonly heartbeatMs?: number;
   /** No sign of life for so long after a ping: the link is lost. */
   readonly heartbeatTimeoutMs?: number;
@@ -184,9 +191,10 @@ const checks: Checks<ClientOptions> = {
 /** Checks and completes a client's options. */
 export function resolveClientOptions(given: ClientOptions | undefined): ResolvedClientOptions {
   const resolved = resolveOptions('client option', given, clientDefaults, checks);
-  const isPlain = resolved.protocol.hasSessions || given?.probeAfterMs !== undefined;
+  if (resolved.protocol.hasSessions) return resolved as ResolvedClientOptions;
   // Without a session nobody could be asked about what is lost in even the shortest time.
-  return (isPlain ? resolved : { ...resolved, probeAfterMs: 0 }) as ResolvedClientOptions;
+  const { probeAfterMs = 0, verifyAfterMs = 0 } = given ?? {};
+  return { ...resolved, probeAfterMs, verifyAfterMs } as ResolvedClientOptions;
 }
 
 /** The bounds of the delay between dials. */

@@ -19,7 +19,7 @@ export interface Protocol {
   readonly hasSessions: boolean;
   /**
    * When a server answers a ping. One that does so only when it has no call to do is pinged before
-   * every call behind a long silence: while a call waits nothing but its deadline and the medium
+   * every call behind a silence of `heartbeatMs`: while a call waits nothing but its deadline and the medium
    * show that the path is dead.
    */
   readonly answersPings: 'always' | 'when-idle';

@@ -104,9 +104,10 @@ describe('CallQueue', () => {
     const { queue, calls } = filled(1, 2, 3);
     queue.drop(calls[1] as Call);
     queue.shift();
-    expect(queue.some(({ number }) => number === 1)).to.equal(false);
-    expect(queue.some(({ number }) => number === 2)).to.equal(false);
-    expect(queue.some(({ number }) => number === 3)).to.equal(true);
+    expect(queue.someOfNext(2, ({ number }) => number === 1)).to.equal(false);
+    expect(queue.someOfNext(2, ({ number }) => number === 2)).to.equal(false);
+    expect(queue.someOfNext(2, ({ number }) => number === 3)).to.equal(true);
+    expect(queue.someOfNext(0, ({ number }) => number === 3)).to.equal(false);
   });
 
   it('does what a plain list would do, in a long random run', () => {

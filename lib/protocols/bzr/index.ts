@@ -29,9 +29,11 @@ export { type BzrVerbs, bzrVerbs, safetyOf } from './verbs.ts';
  * whose answer was lost is sent again depends on what left this process and on the verb's class. A
  * call that is cancelled, or that takes longer than its deadline, ends its link. While a call waits
  * nothing can be asked of the server, so that only `attemptTimeoutMs` and the deadline, or the
- * medium's own keep-alive, notice a path that has gone silent; behind a long silence
- * (`verifyAfterMs`) each call is preceded by a `hello`. With `maxLinks` calls that would have to wait
- * go to further links, in no certain order.
+ * medium's own keep-alive, notice a path that has gone silent; behind a silence of `heartbeatMs` each
+ * call is preceded by a `hello`. So is, behind any (`verifyAfterMs` is 0), each call that must not be
+ * repeated: for a second after SIGHUP a server throws requests away unread, which looks as if they
+ * had been executed. With `maxLinks` calls that would have to wait go to further links, in no certain
+ * order.
  *
  * A `semi` verb that is sent again may fail because its first copy succeeded: `Branch.lock_write`
  * meets the lock that it took itself, whose token was lost. Who would rather hear that nothing is

@@ -17,7 +17,6 @@ import {
 import { type BzrReply, type BzrVerbs, bzr, bzrVerbs } from '../../../lib/protocols/bzr/index.ts';
 import { encodeRequest } from '../../../lib/protocols/bzr/request.ts';
 import { FaultMedium } from '../../../lib/testing/index.ts';
-import { VirtualClock } from '../../../lib/testing/virtual-clock.ts';
 import { answerOf, BzrPeer, messageOf, type PeerRequest, part } from '../../support/bzr-peer.ts';
 import { failureOf } from '../../support/failure.ts';
 import { lostLink } from '../../support/lost-link.ts';
@@ -255,36 +254,6 @@ describe('A client of a Bazaar server', () => {
     peer.answer = () => answerOf(['ok']);
     await client.call.get({ args: ['y'] });
     expect(peer.count('get')).to.equal(2);
-  });
-
-  it('looks with a hello whether a link lives that was silent for long', async () => {
-    const clock = new VirtualClock({ turns: 'real' });
-    const client = open(peer.url, { clock });
-    await client.call.has({ args: ['x'] });
-    clock.advance(20_000);
-    expect((await client.call.get({ args: ['x'] })).text(0)).to.equal('ok');
-    expect([peer.hellos, peer.sockets.length]).to.deep.equal([2, 1]);
-    // Now the server hears nothing more, and nobody says so.
-    peer.last.removeAllListeners('data').pause();
-    clock.advance(20_000);
-    const call = client.call.get({ args: ['y'] });
-    await clock.pass(5_000);
-    expect((await call).text(0)).to.equal('ok');
-    expect([peer.count('get'), peer.hellos, peer.sockets.length]).to.deep.equal([2, 3, 2]);
-  });
-
-  it('does not ping while a call waits for its answer', async () => {
-    const clock = new VirtualClock({ turns: 'real' });
-    const arrived = new Promise<BzrPeer['last']>((resolve) => {
-      answerFirst((_, socket) => void resolve(socket));
-    });
-    const client = open(peer.url, { clock });
-    const call = client.call.get({ args: ['x'] });
-    const socket = await arrived;
-    await clock.pass(25_000);
-    socket.write(answerOf(['late']));
-    expect((await call).text(0)).to.equal('late');
-    expect([peer.hellos, peer.sockets.length]).to.deep.equal([1, 1]);
   });
 
   it('says what it met when the far end is no Bazaar server', async () => {
