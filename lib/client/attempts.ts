@@ -73,7 +73,7 @@ export class Attempts {
   onRemoteError(link: ClientLink, call: Call, failure: RemoteFailure): void {
     const isLate = !this.#leave(link, call);
     const { message, transient = false, retried = false } = failure;
-    if (retried) call.retried = true;
+    if (retried) call.past.retried = true;
     const details = { remote: failure, told: transient && !retried };
     const what = retried ? retriedBelow(message) : message;
     const error = failed('remote', 'ERR_HOLDFAST_REMOTE', what, details);
@@ -86,8 +86,8 @@ export class Attempts {
    * @param isLate the attempt was given up before its answer came, and the call goes on
    */
   #onExecuted(call: Call, link: ClientLink, failure: AttemptFailure, isLate: boolean): void {
-    const { troubles } = call;
-    troubles.executions++;
+    const { past } = call;
+    past.executions++;
     this.#pacing.onExecuted();
     if (isLate) {
       const error = answerError(call, failure, 'it was executed');
@@ -100,19 +100,19 @@ export class Attempts {
       const isLasting = call.row.safety === 'once';
       if (!isLasting && (failure.transient || call.extras?.retryIf !== undefined)) {
         // It is sent again already: it must not be a second time.
-        troubles.answer = error;
+        past.answer = error;
         if (call.link === undefined) this.#calls.renumber(call);
         return;
       }
     }
-    call.lostAt = this.#options.clock.now();
+    call.past.lostAt = this.#options.clock.now();
     const decision = this.#judge.decideExecuted(call, link, failure);
     const error = answerError(call, failure, decision.why);
     if (decision.action !== 'send-again') {
       this.#calls.reject(call, error);
       return;
     }
-    troubles.answer = error;
+    past.answer = error;
     this.#calls.renumber(call);
     this.#tellReplay(call, 'done', decision);
     if (decision.waitMs === 0) this.#calls.sendAgain([call]);
@@ -122,9 +122,9 @@ export class Attempts {
   onRefused(link: ClientLink, call: Call, refusal: Refusal): void {
     // A refusal of an earlier attempt says nothing about the one that is under way.
     if (!this.#leave(link, call)) return;
-    call.refusals++;
+    call.past.refusals++;
     const { retryAfterMs, final, retried = false } = refusal;
-    if (retried) call.retried = true;
+    if (retried) call.past.retried = true;
     const code = knownCode(refusal.code, 'ERR_HOLDFAST_REFUSED');
     const isDraining = !final && (link.isDraining || code === 'ERR_HOLDFAST_DRAINING');
     if (!isDraining) this.#pacing.onRefused(code, call.sentAt);
@@ -150,7 +150,7 @@ export class Attempts {
   /** The server began the call, or another of its key, and will never know how it ended. */
   onUnknown(link: ClientLink, call: Call, fate: UnknownFate): void {
     if (!this.#leave(link, call)) return;
-    call.lostAt = this.#options.clock.now();
+    call.past.lostAt = this.#options.clock.now();
     const code = knownCode(fate.code, 'ERR_HOLDFAST_UNFINISHED');
     const unfinished = failed('unfinished', code, fate.message);
     const decision = this.#judged(call, link, 'forgotten', unfinished);
@@ -179,8 +179,9 @@ export class Attempts {
   sendAgainIn(call: Call, delayMs: number): void {
     if (call.isSettled) return;
     const { clock } = this.#options;
-    call.retryAlarm ??= new Alarm(wheelOf(clock), () => this.#calls.sendAgain([call]));
-    call.retryAlarm.set(clock.now() + delayMs);
+    const { past } = call;
+    past.retryAlarm ??= new Alarm(wheelOf(clock), () => this.#calls.sendAgain([call]));
+    past.retryAlarm.set(clock.now() + delayMs);
   }
 
   /**
@@ -198,12 +199,12 @@ export class Attempts {
       if (call.link !== link) continue;
       call.extras?.attemptAlarm?.clear();
       const evidence = link.outbox.judge(call.sentFrom, call.sentTo);
-      if (evidence === 'handed-over') call.lostAt = now;
+      if (evidence === 'handed-over') call.past.lostAt = now;
       if (evidence === 'handed-over' && call.isRecorded && canAsk) {
         // The server knows: it is asked on the next link.
         call.link = undefined;
         call.stream?.leave();
-        call.lostCause = cause;
+        call.past.lostCause = cause;
         this.#calls.doubts.add(call, link);
         continue;
       }
@@ -243,10 +244,10 @@ export class Attempts {
 
   /** Asks for the fate of the calls that wait for it and have not been asked for on this link. */
   askOn(link: ClientLink): void {
-    const asked = this.#calls.doubts.all().filter(({ askedOn }) => askedOn !== link);
+    const asked = this.#calls.doubts.all().filter(({ past }) => past.askedOn !== link);
     for (let at = 0; at < asked.length; at += maxResumed) {
       const some = asked.slice(at, at + maxResumed);
-      for (const call of some) call.askedOn = link;
+      for (const call of some) call.past.askedOn = link;
       link.ask(some.map(({ number }) => number));
     }
   }
@@ -254,13 +255,13 @@ export class Attempts {
   /** The answer to {@link askOn}. */
   onLaterVerdict(link: ClientLink, number: number, verdict: Verdict): void {
     const call = this.#calls.find(number);
-    if (call?.lostLink === undefined || call.askedOn !== link) return;
+    if (call?.lostLink === undefined || call.past.askedOn !== link) return;
     if (this.#onVerdict(call, link, verdict)) this.#calls.sendAgain([call]);
   }
 
   /** True when the call must be sent again. */
   #onVerdict(call: Call, link: ClientLink, verdict: Verdict): boolean {
-    const { lostLink, lostCause: cause } = call;
+    const { lostLink, lostCause: cause } = call.past;
     // Settled meanwhile, or on a link that lives: its answer comes there.
     if (lostLink === undefined) return false;
     this.#calls.doubts.resolve(call);
@@ -281,7 +282,7 @@ export class Attempts {
   #evidenceOf(call: Call, lostLink: ClientLink, link: ClientLink, verdict: Verdict): Evidence {
     const isBlind = verdict === 'never' && !link.speaksFor(lostLink.server);
     if (!isBlind && verdict !== 'forgotten') return verdict;
-    const { completions } = call.mayHaveRun ? call : lostLink;
+    const { completions } = call.mayHaveRun ? call.past : lostLink;
     const isKept = call.row.safety === 'once' && completions === link.completions;
     return isKept ? 'handed-over' : 'forgotten';
   }
@@ -300,14 +301,14 @@ export class Attempts {
     if (link === undefined) return;
     const why = `no answer within ${attemptTimeoutMs} ms`;
     // On a link that lives even an attempt that has not left yet will leave.
-    call.lostAt = this.#options.clock.now();
+    call.past.lostAt = this.#options.clock.now();
     const code = 'ERR_HOLDFAST_ATTEMPT_TIMEOUT';
     const decision = this.#judged(call, link, 'handed-over', failed('timeout', code, why));
     link.cancel(call.number);
     const failure = { code, why: `${why}, ${decision.why}` } as const;
     const { random } = this.#options;
     // The first goes at once: it has waited for long enough.
-    const pauseMs = backoffMs(call.troubles.timeouts++, reconnectBounds(this.#options), random);
+    const pauseMs = backoffMs(call.past.timeouts++, reconnectBounds(this.#options), random);
     const paced = { ...decision, waitMs: Math.max(decision.waitMs, pauseMs) };
     if (this.#isNext(call, paced, failure)) this.#calls.sendAgain([call]);
   }
@@ -317,15 +318,15 @@ export class Attempts {
    * next may drain too, or there may be none.
    */
   #pauseMs(
-    { refusals }: Call,
+    { past }: Call,
     isDraining: boolean,
     hintMs: number | undefined,
     leftMs: number,
   ): number {
     const { maxRetryAfterMs, random } = this.#options;
-    if (isDraining) return backoffMs(refusals - 1, reconnectBounds(this.#options), random);
+    if (isDraining) return backoffMs(past.refusals - 1, reconnectBounds(this.#options), random);
     const leastMs = Math.min(hintMs ?? 0, maxRetryAfterMs);
-    return hintedMs(refusals, reconnectBounds(this.#options), leastMs, leftMs, random);
+    return hintedMs(past.refusals, reconnectBounds(this.#options), leastMs, leftMs, random);
   }
 
   /** Decides about an attempt that ended without an answer, and takes the call off its link. */

@@ -8,6 +8,7 @@ import type { CallStream } from './call-stream.ts';
 import type { ClientLink } from './client-link.ts';
 import type { ContentCheck } from './content.ts';
 import type { GivenOptions } from './options.ts';
+import { Past } from './past.ts';
 import type { Question } from './reconcile.ts';
 import type { RetryIf } from './retry-if.ts';
 import type { VerbUse } from './verb-use.ts';
@@ -30,18 +31,6 @@ export interface CallExtras {
   readonly retryIf?: RetryIf | undefined;
   /** Looks at replies. */
   readonly check?: ContentCheck | undefined;
-}
-
-/** What has gone wrong with a call although its link lived. */
-export interface Troubles {
-  /** Attempts that were executed, with an answer that is no good. */
-  executions: number;
-  /** The error that the last of them would have ended the call with. */
-  answer: HoldfastError | undefined;
-  /** A reply has come, and it is being looked at. */
-  isChecked: boolean;
-  /** Attempts whose time was over. */
-  timeouts: number;
 }
 
 /**
@@ -68,20 +57,8 @@ export class Call implements Due, EncodedCall {
   body: Uint8Array | undefined;
   tailBytes: number;
 
-  /** Attempts so far, and how many of them may have run. */
+  /** Attempts so far. */
   attempts = 0;
-  ambiguousAttempts = 0;
-  /** How many of those the application has found not to have run. */
-  disprovedAttempts = 0;
-  /** Copies at other servers, which count as attempts that may have run. */
-  copies = 0;
-  /** It is such a copy: repeats what may have run, and is not repeated itself. */
-  isCopy = false;
-  refusals = 0;
-  /** When the first attempt that may have run was sent. */
-  firstSentAt = 0;
-  /** The set of records of `once` calls to which that attempt went. */
-  completions = '';
   sentAt = 0;
   /** The link of the current attempt, and the attempt's interval in that link's output. */
   link: ClientLink | undefined;
@@ -97,30 +74,15 @@ export class Call implements Due, EncodedCall {
   queuePrevious: Call | undefined;
   /** The server keeps the fate of the current attempt, and tells it on a new link. */
   isRecorded = false;
-  /** It was sent again, or would have been if the budget allowed it; or it was below. */
-  retried = false;
-  /** The link that was lost, while the call waits to hear its fate. */
-  lostLink: ClientLink | undefined;
-  /** The link on which its fate was asked for. */
-  askedOn: ClientLink | undefined;
-  /** Why it was lost. */
-  lostCause: Error | undefined;
-  /** When an attempt that may have run was last given up. */
-  lostAt = 0;
-  /** What the last attempt that may have run took, it had taken by then. */
-  takenAt = 0;
   isSettled = false;
   /** The application is told or asked of it at this moment; see {@link whileTelling}. */
   isTold = false;
   extras: CallExtras | undefined;
   /** What it has beside one input and one output. */
   stream: CallStream | undefined;
-  /** Set while the call waits because the server refused it for now, or for a lease to expire. */
-  retryAlarm: Alarm | undefined;
-  history: AttemptRecord[] | undefined;
   /** Who wants to hear of it, if anybody does. */
   watch: CallWatch | undefined;
-  #troubles: Troubles | undefined;
+  #past: Past | undefined;
 
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -162,14 +124,14 @@ export class Call implements Due, EncodedCall {
     this.tailBytes = tailBytes;
   }
 
-  /** When it must have settled. */
+  /** When it must have settled, on the client's clock. */
   get deadlineAt(): number {
     return this.dueAt;
   }
 
   /** Its time runs. */
   get hasBegun(): boolean {
-    return this.dueAt !== Number.POSITIVE_INFINITY;
+    return !Number.isNaN(this.madeAt);
   }
 
   /** Bytes that the call holds until it settles. */
@@ -177,20 +139,30 @@ export class Call implements Due, EncodedCall {
     return this.end - this.start + (this.body === undefined ? 0 : this.body.byteLength);
   }
 
-  /** The attempt that was sent last, on this link, may have run, or still may. */
-  mayRun(link: ClientLink | undefined): void {
-    if (!this.isCopy && this.ambiguousAttempts === this.disprovedAttempts) {
-      this.firstSentAt = this.sentAt;
-      this.completions = link?.completions ?? '';
-    }
-    this.ambiguousAttempts++;
-    this.takenAt = this.lostAt;
+  /** Made when it is asked for first: what is asked below for every call does without. */
+  get past(): Past {
+    this.#past ??= new Past();
+    return this.#past;
   }
 
-  /** The same object until the call settles. */
-  get troubles(): Troubles {
-    this.#troubles ??= { executions: 0, answer: undefined, isChecked: false, timeouts: 0 };
-    return this.#troubles;
+  /** What became of its attempts, oldest first, if any has ended. */
+  get history(): AttemptRecord[] | undefined {
+    return this.#past?.history;
+  }
+
+  /** True when an attempt may have run. */
+  get mayHaveRun(): boolean {
+    return this.#past?.mayHaveRun === true;
+  }
+
+  /** It is a copy of a call to another server. */
+  get isCopy(): boolean {
+    return this.#past?.isCopy === true;
+  }
+
+  /** The link that was lost, while the call waits to hear its fate. */
+  get lostLink(): ClientLink | undefined {
+    return this.#past?.lostLink;
   }
 
   /**
@@ -208,13 +180,13 @@ export class Call implements Due, EncodedCall {
 
   /** Proven by an answer, whatever became of other attempts. */
   get wasExecuted(): boolean {
-    const troubles = this.#troubles;
-    return troubles !== undefined && (troubles.executions > 0 || troubles.isChecked);
+    const past = this.#past;
+    return past !== undefined && (past.executions > 0 || past.isChecked);
   }
 
   /** It is on no link, and waits neither for the application nor for the judgement of its reply. */
   get needsLink(): boolean {
-    const isElsewhere = this.isAsked || this.#troubles?.isChecked === true;
+    const isElsewhere = this.isAsked || this.#past?.isChecked === true;
     return this.link === undefined && !isElsewhere;
   }
 
@@ -225,38 +197,51 @@ export class Call implements Due, EncodedCall {
 
   /** The error of the last attempt that was executed, if its answer was no good. */
   get answer(): HoldfastError | undefined {
-    return this.#troubles?.answer;
+    return this.#past?.answer;
+  }
+
+  /** The attempt that was sent last, on this link, may have run, or still may. */
+  mayRun(link: ClientLink | undefined): void {
+    const { past } = this;
+    if (!past.isCopy && past.ambiguousAttempts === past.disprovedAttempts) {
+      past.firstSentAt = this.sentAt;
+      past.completions = link?.completions ?? '';
+    }
+    past.ambiguousAttempts++;
+    past.takenAt = past.lostAt;
   }
 
   /** No attempt so far has run, nor will. */
   disprove(): void {
-    this.disprovedAttempts = this.ambiguousAttempts;
-  }
-
-  /** True when an attempt may have run. */
-  get mayHaveRun(): boolean {
-    return this.ambiguousAttempts > this.disprovedAttempts || this.lostLink !== undefined;
+    this.past.disprovedAttempts = this.past.ambiguousAttempts;
   }
 
   /** Makes it a copy of a call to another server, which is not known to have no copy running. */
   becomeCopyOf(original: Call, now: number): void {
-    original.history ??= [];
-    this.history = original.history;
-    this.isCopy = true;
+    const { past } = this;
+    const of = original.past;
+    of.history ??= [];
+    past.history = of.history;
+    past.isCopy = true;
     // Whoever gets the error of both must not try again.
-    this.retried = true;
-    original.retried = true;
+    past.retried = true;
+    of.retried = true;
     // For its server too it is not the first.
-    this.attempts = original.attempts + original.copies - 1;
-    this.firstSentAt = original.firstSentAt || original.madeAt;
+    this.attempts = original.attempts + of.copies - 1;
+    past.firstSentAt = of.firstSentAt || original.madeAt;
     // What the other copies may take at this moment is not free before its lease has expired.
-    this.takenAt = now;
+    past.takenAt = now;
     this.renewHeader();
   }
 
   /** True when another copy of it, or of a call for whose sake it is made, may have run. */
   get isReplay(): boolean {
     return this.mayHaveRun || this.isCopy || this.given?.layer?.isReplay === true;
+  }
+
+  /** It need not be sent again at a later time. */
+  clearRetry(): void {
+    this.#past?.retryAlarm?.clear();
   }
 
   /**

@@ -285,7 +285,7 @@ export class Calls implements Deadlines, AttemptsOwner {
       if (call.lostLink !== undefined) call.mayRun(call.lostLink);
       this.doubts.resolve(call);
       this.#queue.drop(call);
-      call.retryAlarm?.clear();
+      call.clearRetry();
       this.end(call, decision, { code, why, details: { cause, final: true } });
     }
   }
@@ -331,7 +331,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     // An attempt on another link than the one that answered: nobody waits for it any more.
     link?.cancel(call.number);
     this.#wheel.remove(call);
-    call.retryAlarm?.clear();
+    call.clearRetry();
     this.#table.delete(call);
     this.#pendingBytes -= call.byteLength;
     if (call.isQueued) this.#queue.drop(call);

@@ -81,7 +81,7 @@ function flawed(error: unknown): Content {
 /** A call, as far as the judgement of its reply is concerned. */
 interface Examined {
   readonly isSettled: boolean;
-  readonly troubles: { isChecked: boolean };
+  readonly past: { isChecked: boolean };
   whileTelling(look: () => Content | Promise<Content>): Content | Promise<Content>;
 }
 
@@ -97,11 +97,11 @@ export function examine(
     tell(found);
     return;
   }
-  const { troubles } = call;
-  troubles.isChecked = true;
+  const { past } = call;
+  past.isChecked = true;
   void found.then((content) => {
     if (call.isSettled) return;
-    troubles.isChecked = false;
+    past.isChecked = false;
     tell(content);
   });
 }

@@ -27,8 +27,8 @@ export class Doubts {
 
   /** The call was on this link. */
   add(call: Call, link: ClientLink): void {
-    call.lostLink = link;
-    call.askedOn = undefined;
+    call.past.lostLink = link;
+    call.past.askedOn = undefined;
     this.#size++;
     this.#onAdded();
   }
@@ -47,7 +47,7 @@ export class Doubts {
   /** The call's fate is known, or nobody waits for it any more. */
   resolve(call: Call): void {
     if (call.lostLink === undefined) return;
-    call.lostLink = undefined;
+    call.past.lostLink = undefined;
     this.#size--;
   }
 }

@@ -53,7 +53,8 @@ export function callError(
   const message = `Call "${verb}" failed: ${why}; ${inPlainWords[known]}`;
   const attempts = call.history ?? [];
   const cause = details?.cause ?? call.answer;
-  const { retried, stream } = call;
+  const { stream } = call;
+  const { retried } = call.past;
   const facts = { verb, outcome: known, attempts, cause, retried, ...stream?.countsAt(code) };
   return new HoldfastError(stream?.codeOf(code) ?? code, message, { ...details, ...facts });
 }
@@ -76,9 +77,10 @@ export function answerError(
   const verb = call.verb.name;
   const attempts = call.history ?? [];
   const story = answerStories[kind] ?? 'failed';
-  const isPlain = !transient && call.troubles.executions <= 1;
+  const isPlain = !transient && call.past.executions <= 1;
   const message = `Call "${verb}" ${story}: ${what}${isPlain ? '' : `; ${why}`}`;
-  const { retried, stream } = call;
+  const { stream } = call;
+  const { retried } = call.past;
   const counts = stream?.countsAt(code);
   const facts = { verb, outcome: 'executed', attempts, remote, cause, retried, ...counts } as const;
   return new HoldfastError(code, message, facts);

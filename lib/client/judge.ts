@@ -64,7 +64,7 @@ export class Judge {
 
   /** Decides about an attempt that was executed, and whose answer is no good. */
   decideExecuted(call: Call, link: ClientLink, failure: AttemptFailure): Decision {
-    const { executions } = call.troubles;
+    const { executions } = call.past;
     call.mayRun(link);
     const pauseMs = backoffMs(executions, reconnectBounds(this.#options), this.#options.random);
     const facts = this.#factsOf(call, call.row, 'done', true, false, pauseMs);
@@ -104,7 +104,7 @@ export class Judge {
    */
   #objectionToLoad(call: Call, link: ClientLink): string | undefined {
     if (call.given?.layer?.isReplay) return 'the call that it is made for is tried again above';
-    call.retried = true;
+    call.past.retried = true;
     const now = this.#options.clock.now();
     if (link.isForgiven || link.budget.withdraw(now)) return undefined;
     call.verb.figures?.budgetRefused(now);
@@ -141,7 +141,7 @@ export class Judge {
    */
   objectionTo(call: Call, link: ClientLink): Decision | undefined {
     if (!call.mayHaveRun && !call.isCopy) return undefined;
-    const evidence = link.completions === call.completions ? 'handed-over' : 'forgotten';
+    const evidence = link.completions === call.past.completions ? 'handed-over' : 'forgotten';
     const facts = this.#factsOf(call, call.verb.row, evidence, true, false);
     const decision = decide(facts);
     return decision.action === 'send-again' && decision.waitMs === 0 ? undefined : decision;
@@ -173,17 +173,18 @@ export class Judge {
   ): Circumstances {
     const maxAgeMs = settings.maxReplayAgeMs ?? this.#options.maxReplayAgeMs;
     const maxAttempts = call.isCopy ? 1 : (settings.maxAttempts ?? this.#options.maxAttempts);
-    const attempts = call.ambiguousAttempts + call.copies - (call.stream?.fruitfulAttempts ?? 0);
+    const { ambiguousAttempts, copies } = call.past;
+    const attempts = ambiguousAttempts + copies - (call.stream?.fruitfulAttempts ?? 0);
     const isRepeat = call.mayHaveRun || call.isCopy;
     const now = this.#options.clock.now();
-    const leaseLeftMs = isRepeat ? call.takenAt + (settings.leaseMs ?? 0) - now : 0;
+    const leaseLeftMs = isRepeat ? call.past.takenAt + (settings.leaseMs ?? 0) - now : 0;
     const sentAgainAt = now + Math.max(pauseMs, leaseLeftMs);
     return {
       evidence,
       safety,
       setting: call.setting,
       mayHaveRun,
-      isTooOld: isRepeat && sentAgainAt - call.firstSentAt > maxAgeMs,
+      isTooOld: isRepeat && sentAgainAt - call.past.firstSentAt > maxAgeMs,
       hasAttemptsLeft: attempts < maxAttempts,
       isFinalRefusal,
       isBusy: false,

@@ -61,8 +61,9 @@ export function howOf(outcome: Outcome | undefined): 'well' | 'failed' | 'unknow
 
 /** Writes a line of a call's history. */
 export function writeRecord(call: Call, record: AttemptRecord): void {
-  call.history ??= [];
-  call.history.push(record);
+  const { past } = call;
+  past.history ??= [];
+  past.history.push(record);
   if (call.watch !== undefined) tell(call, call.watch, record);
 }
 

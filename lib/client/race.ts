@@ -110,7 +110,7 @@ export class Race {
       return;
     }
     this.#copies++;
-    original.copies++;
+    original.past.copies++;
     this.#taken.add(lane.target);
     // Made before it is told: who is told may end the client, with all that was made.
     this.#run(lane, original);
@@ -145,7 +145,8 @@ export class Race {
   #mayHedge(original: Call): boolean {
     const { safety, settings } = original.verb.row;
     const { maxAttempts = this.#course.maxAttempts, leaseMs = 0 } = settings;
-    const hasAttemptsLeft = original.ambiguousAttempts + original.copies + 1 < maxAttempts;
+    const { ambiguousAttempts, copies } = original.past;
+    const hasAttemptsLeft = ambiguousAttempts + copies + 1 < maxAttempts;
     return (
       isHedgeable(safety) && leaseMs === 0 && hasAttemptsLeft && permits(original.setting, safety)
     );
