@@ -57,7 +57,8 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
   begunAt = 0;
   /** For handlers that `transactional` made, while they run. */
   transaction: unknown;
-  readonly #deadlineAt: number;
+  /** What was left of the deadline when it came. */
+  readonly #limitMs: number;
   readonly #clock: Clock;
   #controller: AbortController | undefined;
 
@@ -84,12 +85,12 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
     this.key = verb.safety === 'once' ? recordKey(session, arrived) : arrived.key;
     this.inputBytes = arrived.valueEnd - arrived.valueStart + windowBytes;
     this.arrivedAt = link.heardAt;
-    this.#deadlineAt = this.arrivedAt + arrived.remainingMs;
+    this.#limitMs = arrived.remainingMs;
     this.#clock = clock;
   }
 
   get remainingMs(): number {
-    return Math.max(0, this.#deadlineAt - this.#clock.now());
+    return Math.max(0, this.arrivedAt + this.#limitMs - this.#clock.now());
   }
 
   /** Something was given to the caller already: it cannot be said any more that nothing was done. */

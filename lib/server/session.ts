@@ -291,7 +291,7 @@ export class Session {
   #answer(number: number, frame: RecordedFrame, isRecorded: boolean): void {
     // Now: a client that comes back before the handler's last promises have settled would be told
     // that it runs, and wait for an answer that has gone already.
-    this.running.delete(number);
+    if (this.running.size > 0) this.running.delete(number);
     if (isRecorded) this.records.keep(number, frame);
     this.#link?.send(frame);
     this.#heir?.(number, { frame: wholeFrame(frame), isRecorded });
