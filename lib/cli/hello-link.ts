@@ -40,7 +40,7 @@ export class HelloLink implements ChannelUser, ClientSink {
 
   private constructor(channel: Channel, credentials: unknown) {
     this.#channel = channel;
-    this.#outbox = new Outbox(channel, () => {});
+    this.#outbox = new Outbox(channel, false, () => {});
     this.hello = new Promise((resolve, reject) => {
       this.#greeted = resolve;
       this.#failed = reject;

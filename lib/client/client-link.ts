@@ -99,7 +99,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.heardAt = clock.now();
     const pump = (): void => this.pump();
     // Where items never leave room, calls must get theirs all the same.
-    this.outbox = new Outbox(channel, pump, () => this.streams.isBusy && pump());
+    this.outbox = new Outbox(channel, true, pump, () => this.streams.isBusy && pump());
     this.#pings = new PingWatch(this.outbox);
     const find = (number: number) => owner.streamOn(this, number);
     this.streams = new LinkStreams(codec, this.outbox, find, (turn) => clock.nextTurn(turn));

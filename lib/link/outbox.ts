@@ -7,15 +7,29 @@ import type { Channel } from '../media/medium.ts';
  */
 export const writeBytes: number = 64 * 1024 + 64;
 
+/**
+ * So much is worth a write although more is to come, so that the far end works meanwhile: the first of
+ * a turn, and those behind it, for a write costs as much as ten calls.
+ */
+const earlyBytes = 4 * 1024;
+const nextBytes = 16 * 1024;
+
 /** Ranges that went out may lie in front of those that wait until they are this many and the majority. */
 const maxPassed = 64;
+
+/** Lists of up to so many ranges are kept for the next ones: to shrink and grow again costs more. */
+const lastingRanges = 1_024;
 
 const nothing = new Uint8Array(0);
 
 /**
- * The output side of a link: messages wait here in order, and one write is outstanding at a time.
- * Messages that are ready together leave together; a long one leaves in parts, each after the
- * callback of the one before. That is what lets the {@link Ledger} conclude anything.
+ * The output side of a link: messages wait here in order. Messages that are ready together leave
+ * together, a long one in parts.
+ *
+ * Where it must be known what has left, one write is outstanding at a time, and the next goes out
+ * from its callback: that is what lets the {@link Ledger} conclude anything. A server's answers need
+ * no such proof, and leave while the handlers of the same turn go on, as long as the operating system
+ * takes them at once.
  */
 export class Outbox {
   readonly #channel: Channel;
@@ -24,21 +38,27 @@ export class Outbox {
   readonly #onEmpty: () => void;
   /** Called when a write is through: it may push more, which leaves with what waits. */
   readonly #refill: () => void;
-  /** Ranges of memory that wait, as parallel lists; `#first` is the next to go. */
+  /** Ranges of memory, as parallel lists; those from `#first` to before `#behind` wait. */
   #buffers: Uint8Array[] = [];
   #starts: number[] = [];
   #ends: number[] = [];
   #first = 0;
+  #behind = 0;
   #end = 0;
   #written = 0;
-  #writing = false;
   #closed = false;
   #isFinishing = false;
-  readonly #parts: Uint8Array[] = [];
-  readonly #taken = (possibly: boolean): void => this.#onTaken(possibly);
+  readonly #isJudged: boolean;
 
-  constructor(channel: Channel, onEmpty: () => void, refill: () => void = () => {}) {
+  /** @param isJudged of what is sent it must be known whether it has left: {@link judge} */
+  constructor(
+    channel: Channel,
+    isJudged: boolean,
+    onEmpty: () => void,
+    refill: () => void = () => {},
+  ) {
     this.#channel = channel;
+    this.#isJudged = isJudged;
     this.#onEmpty = onEmpty;
     this.#refill = refill;
   }
@@ -60,18 +80,19 @@ export class Outbox {
 
   /** True while a write is outstanding. */
   get writing(): boolean {
-    return this.#writing;
+    return this.#ledger.submitted > this.#written;
   }
 
   /** Appends `[start, end)` of `buffer`. */
   push(buffer: Uint8Array, start: number, end: number): void {
-    const last = this.#buffers.length - 1;
+    const last = this.#behind - 1;
     if (last >= this.#first && this.#buffers[last] === buffer && this.#ends[last] === start) {
       this.#ends[last] = end;
     } else {
-      this.#buffers.push(buffer);
-      this.#starts.push(start);
-      this.#ends.push(end);
+      const next = this.#behind++;
+      this.#buffers[next] = buffer;
+      this.#starts[next] = start;
+      this.#ends[next] = end;
     }
     this.#end += end - start;
   }
@@ -83,26 +104,46 @@ export class Outbox {
 
   /** Writes what waits, unless a write is outstanding; then it goes on by itself. */
   flush(): void {
-    if (this.#writing || this.#closed || this.#first === this.#buffers.length) return;
+    while (this.#first < this.#behind && this.#mayWrite()) this.#write();
+  }
+
+  /** Writes what waits if it is much already; false when it had better wait for the turn's end. */
+  flushEarly(): boolean {
+    if (this.#end - this.#ledger.submitted < (this.writing ? nextBytes : earlyBytes)) return false;
+    this.flush();
+    return true;
+  }
+
+  #mayWrite(): boolean {
+    if (this.writing && (this.#isJudged || this.#channel.isThrough !== true)) return false;
     // What is not given to a channel that is known to be dead stays untouched, provably.
-    if (this.#channel.dead) return;
-    const parts = this.#parts;
-    parts.length = 0;
-    let room = writeBytes;
-    while (room > 0 && this.#first < this.#buffers.length) {
-      const buffer = this.#buffers[this.#first] as Uint8Array;
-      const start = this.#starts[this.#first] as number;
-      const end = this.#ends[this.#first] as number;
-      const taken = Math.min(room, end - start);
-      parts.push(buffer.subarray(start, start + taken));
-      room -= taken;
-      if (start + taken === end) this.#pass();
-      else this.#starts[this.#first] = start + taken;
+    return !this.#closed && !this.#channel.dead;
+  }
+
+  #write(): void {
+    const part = this.#take(writeBytes);
+    const parts = [part];
+    let room = writeBytes - part.byteLength;
+    while (room > 0 && this.#first < this.#behind) {
+      const next = this.#take(room);
+      parts.push(next);
+      room -= next.byteLength;
     }
-    if (this.#first === this.#buffers.length) this.#forget();
-    this.#writing = true;
+    if (this.#first === this.#behind) this.#forget();
     this.#ledger.submit(writeBytes - room);
-    this.#channel.write(parts, this.#taken);
+    const upTo = this.#ledger.submitted;
+    this.#channel.write(parts, (possibly) => this.#onTaken(possibly, upTo));
+  }
+
+  /** What goes next, of one range, so many bytes at most. */
+  #take(most: number): Uint8Array {
+    const buffer = this.#buffers[this.#first] as Uint8Array;
+    const start = this.#starts[this.#first] as number;
+    const end = this.#ends[this.#first] as number;
+    const taken = Math.min(most, end - start);
+    if (start + taken === end) this.#pass();
+    else this.#starts[this.#first] = start + taken;
+    return buffer.subarray(start, start + taken);
   }
 
   /** Judges the message that occupies `[start, end)` of the stream. */
@@ -114,7 +155,7 @@ export class Outbox {
   finish(): void {
     this.#isFinishing = true;
     this.flush();
-    if (!this.#writing) this.#channel.close();
+    if (!this.writing) this.#channel.close();
   }
 
   /** Nothing is written any more. */
@@ -126,32 +167,43 @@ export class Outbox {
   /** Lets go of the first range: an outbox that is never empty must not keep all that went through. */
   #pass(): void {
     this.#buffers[this.#first++] = nothing;
-    if (this.#first < maxPassed || this.#first * 2 < this.#buffers.length) return;
-    this.#buffers.splice(0, this.#first);
-    this.#starts.splice(0, this.#first);
-    this.#ends.splice(0, this.#first);
-    this.#first = 0;
+    if (this.#first < maxPassed || this.#first * 2 < this.#behind) return;
+    this.#keep(this.#first, this.#behind);
   }
 
   #forget(): void {
-    this.#buffers.length = 0;
-    this.#starts.length = 0;
-    this.#ends.length = 0;
+    if (this.#behind > lastingRanges) {
+      this.#keep(0, 0);
+      return;
+    }
+    this.#buffers.fill(nothing, this.#first, this.#behind);
     this.#first = 0;
+    this.#behind = 0;
   }
 
-  #onTaken(possibly: boolean): void {
+  #keep(first: number, behind: number): void {
+    this.#buffers = this.#buffers.slice(first, behind);
+    this.#starts = this.#starts.slice(first, behind);
+    this.#ends = this.#ends.slice(first, behind);
+    this.#first = 0;
+    this.#behind = behind - first;
+  }
+
+  #onTaken(possibly: boolean, upTo: number): void {
     if (!possibly) {
       // The channel closes next; the ledger must know before the calls are judged.
       this.#ledger.fail();
+      this.#closed = true;
       return;
     }
-    this.#writing = false;
-    this.#written = this.#ledger.submitted;
+    this.#written = upTo;
     if (this.#closed) return;
     this.#refill();
-    if (this.#first < this.#buffers.length) this.flush();
-    else if (this.#isFinishing) this.#channel.close();
-    else this.#onEmpty();
+    if (this.#first < this.#behind) {
+      this.flush();
+    } else if (!this.writing) {
+      if (this.#isFinishing) this.#channel.close();
+      else this.#onEmpty();
+    }
   }
 }

@@ -116,8 +116,13 @@ export interface Channel {
   /** Starts reading. Everything that comes is handed over; the channel always has a reader. */
   start(user: ChannelUser): void;
   /**
-   * Hands bytes to the operating system. Never called while an earlier write is pending. `taken`
-   * is called at most once, and before {@link ChannelUser.onClosed}: with `false` only when it is
+   * True while the operating system has all that was written: another write may begin although
+   * earlier ones are pending. Their `taken` are called in their order.
+   */
+  readonly isThrough?: boolean;
+  /**
+   * Hands bytes to the operating system. Never called while an earlier write is pending, unless
+   * {@link isThrough}. `taken` is called at most once, and before {@link ChannelUser.onClosed}: with `false` only when it is
    * *proven* that not all of these bytes were taken; `true` proves nothing.
    */
   write(parts: readonly Uint8Array[], taken: (possibly: boolean) => void): void;

@@ -29,6 +29,10 @@ export class SocketChannel implements Channel {
     return this.#dead || destroyed || errored !== null || readableEnded || !writable;
   }
 
+  get isThrough(): boolean {
+    return this.#socket.writableLength === 0;
+  }
+
   start(user: ChannelUser): void {
     this.#user = user;
     // Node's own `closed` says it before the `close` event has come.

@@ -19,9 +19,6 @@ import type { RecordedFrame } from './records.ts';
 import type { Session } from './session.ts';
 import { objectionTo } from './sessions.ts';
 
-/** Replies leave at the latest when so many bytes are there, so that the client works meanwhile. */
-const earlyFlushBytes = 4 * 1024;
-
 /**
  * Replies of calls that ran already may come all at once, also for a client that reads as fast as it
  * can: only when so many times `maxOutgoingBytes` wait, it is cut off at once.
@@ -72,7 +69,7 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#channel = channel;
     this.heardAt = clock.now();
     const refill = (): void => this.streams.pump();
-    this.#outbox = new Outbox(channel, () => this.#onEmpty(), refill);
+    this.#outbox = new Outbox(channel, false, () => this.#onEmpty(), refill);
     this.streams = new LinkStreams(this, this.#outbox);
     this.#pings = new PingWatch(this.#outbox);
     this.#wire = new HoldfastServerWire(this, maxFrameBytes);
@@ -299,9 +296,8 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   #afterPush(): void {
-    const backlogBytes = this.#outbox.backlogBytes;
-    if (backlogBytes >= earlyFlushBytes && !this.#outbox.writing) this.#outbox.flush();
-    else this.schedule();
+    if (!this.#outbox.flushEarly()) this.schedule();
+    const { backlogBytes } = this.#outbox;
     const { maxOutgoingBytes } = this.#owner.options;
     if (backlogBytes <= maxOutgoingBytes || this.#isGone) return;
     if (backlogBytes > cutOffFactor * maxOutgoingBytes) this.#cutOff();

@@ -11,10 +11,11 @@ interface Made {
   readonly empties: () => number;
 }
 
-function setUp(): Made {
-  const channel = new ScriptedChannel();
+/** One whose messages are judged, or one of answers, which are not. */
+function setUp(isJudged = true, isThrough = false): Made {
+  const channel = new ScriptedChannel(isThrough);
   let empties = 0;
-  const outbox = new Outbox(channel, () => {
+  const outbox = new Outbox(channel, isJudged, () => {
     empties++;
   });
   return { channel, outbox, empties: () => empties };
@@ -252,6 +253,92 @@ describe('Outbox', () => {
     expect(empties()).to.equal(0);
     expect(outbox.judge(...sent)).to.equal('handed-over');
     expect(outbox.judge(...waiting)).to.equal('untouched');
+  });
+
+  it('gives answers to a channel that takes several writes while others are outstanding', () => {
+    const { channel, outbox, empties } = setUp(false, true);
+    for (const word of ['first', 'second', 'third']) {
+      push(outbox, Buffer.from(word));
+      outbox.flush();
+    }
+    expect(channel.writes.map(String)).to.deep.equal(['first', 'second', 'third']);
+    expect(outbox.backlogBytes).to.equal(16);
+    channel.take();
+    channel.take();
+    expect(outbox.writtenBytes).to.equal(11);
+    expect(outbox.writing).to.equal(true);
+    expect(empties()).to.equal(0);
+    channel.take();
+    expect(outbox.writing).to.equal(false);
+    expect(empties()).to.equal(1);
+  });
+
+  it('flushes early what is worth a write, more of it while others are outstanding', () => {
+    const { channel, outbox } = setUp(false, true);
+    push(outbox, Buffer.alloc(4 * 1024 - 1));
+    expect(outbox.flushEarly()).to.equal(false);
+    push(outbox, Buffer.alloc(1));
+    expect(outbox.flushEarly()).to.equal(true);
+    push(outbox, Buffer.alloc(16 * 1024 - 1));
+    expect(outbox.flushEarly()).to.equal(false);
+    push(outbox, Buffer.alloc(1));
+    expect(outbox.flushEarly()).to.equal(true);
+    expect(channel.writes.map(({ length }) => length)).to.deep.equal([4 * 1024, 16 * 1024]);
+  });
+
+  it('gives a channel one piece of 64 KiB after the other until not all is through at once', () => {
+    const { channel, outbox, empties } = setUp(false, true);
+    const long = Buffer.alloc(10 * writeBytes, 7);
+    push(outbox, long);
+    outbox.flush();
+    expect(channel.writes.length).to.equal(10);
+    channel.isThrough = false;
+    push(outbox, long);
+    outbox.flush();
+    expect(channel.writes.length).to.equal(10);
+    for (let write = 0; write < 10; write++) channel.take();
+    expect(channel.writes.length).to.equal(11);
+    channel.take();
+    expect(channel.writes.length).to.equal(12);
+    while (channel.isWriting) channel.take();
+    expect(channel.bytes.equals(Buffer.concat([long, long]))).to.equal(true);
+    expect(empties()).to.equal(1);
+  });
+
+  it('has one write outstanding where it is not known what is through, whatever it sends', () => {
+    const { channel, outbox } = setUp(false, false);
+    push(outbox, Buffer.from('first'));
+    outbox.flush();
+    push(outbox, Buffer.from('second'));
+    outbox.flush();
+    expect(channel.writes.length).to.equal(1);
+    channel.take();
+    expect(channel.writes.length).to.equal(2);
+  });
+
+  it('has one write outstanding where messages are judged, although all is through', () => {
+    const { channel, outbox } = setUp(true, true);
+    push(outbox, Buffer.from('first'));
+    outbox.flush();
+    const second = push(outbox, Buffer.from('second'));
+    outbox.flush();
+    expect(channel.writes.length).to.equal(1);
+    expect(outbox.judge(...second)).to.equal('untouched');
+  });
+
+  it('writes no answer behind a write that failed', () => {
+    const { channel, outbox, empties } = setUp(false, true);
+    push(outbox, Buffer.from('first'));
+    outbox.flush();
+    push(outbox, Buffer.from('second'));
+    outbox.flush();
+    channel.take(false);
+    push(outbox, Buffer.from('third'));
+    outbox.flush();
+    channel.take(false);
+    outbox.flush();
+    expect(channel.writes.map(String)).to.deep.equal(['first', 'second']);
+    expect(empties()).to.equal(0);
   });
 
   it('lets go of what is through, also when it is never empty', async () => {

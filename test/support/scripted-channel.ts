@@ -2,7 +2,7 @@ import type { Channel, ChannelUser, Peer } from '../../lib/media/medium.ts';
 
 /**
  * A channel that does nothing by itself: the test says when and how each write ends. It holds its
- * user to the contract: one write at a time.
+ * user to the contract: one write at a time, unless it says that they are through.
  */
 export class ScriptedChannel implements Channel {
   readonly peer: Peer = { medium: 'scripted', address: '' };
@@ -11,7 +11,13 @@ export class ScriptedChannel implements Channel {
   readonly writes: Buffer[] = [];
   /** How many parts each write had. */
   readonly parts: number[] = [];
-  #taken: ((possibly: boolean) => void) | undefined;
+  /** What was written has left, although the test has not said so. */
+  isThrough: boolean;
+  readonly #taken: ((possibly: boolean) => void)[] = [];
+
+  constructor(isThrough = false) {
+    this.isThrough = isThrough;
+  }
 
   /** Everything that was written. */
   get bytes(): Buffer {
@@ -20,22 +26,22 @@ export class ScriptedChannel implements Channel {
 
   /** True while a write waits for its end. */
   get isWriting(): boolean {
-    return this.#taken !== undefined;
+    return this.#taken.length > 0;
   }
 
   write(parts: readonly Uint8Array[], taken: (possibly: boolean) => void): void {
-    if (this.#taken !== undefined) throw new Error('A write began while another was outstanding');
+    if (this.isWriting && !this.isThrough)
+      throw new Error('A write began while another was outstanding');
     if (this.dead) throw new Error('A write began on a channel that is known to be dead');
     this.writes.push(Buffer.concat(parts));
     this.parts.push(parts.length);
-    this.#taken = taken;
+    this.#taken.push(taken);
   }
 
-  /** The outstanding write ends: possibly taken whole, or provably not. */
+  /** The outstanding write, or the first of them, ends: possibly taken whole, or provably not. */
   take(possibly = true): void {
-    const taken = this.#taken;
+    const taken = this.#taken.shift();
     if (taken === undefined) throw new Error('No write is outstanding');
-    this.#taken = undefined;
     taken(possibly);
   }
 
