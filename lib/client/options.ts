@@ -26,7 +26,10 @@ import type { RetryIf } from './retry-if.ts';
 
 /** How a client behaves. Everything has a default; durations are milliseconds. */
 export interface ClientOptions<V extends Verbs = Verbs> {
-  /** Deadline of a call over all attempts, dialling and waiting included. */
+  /**
+   * Deadline of a call over all attempts, dialling and waiting included. The time begins at the end of
+   * the turn in which the call is made, and at once where the call has options of its own.
+   */
   readonly timeoutMs?: number;
   /** Bound of one attempt; after it the call counts as possibly executed. 0: none. */
   readonly attemptTimeoutMs?: number;
