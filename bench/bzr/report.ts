@@ -21,11 +21,26 @@ export function table(all: readonly Compared[]): string {
   return [first, '-'.repeat(first.length), ...rest].join('\n');
 }
 
-/** The same for a page. */
+/** The same for a page: for each call a line. */
 export function markdown(all: readonly Compared[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [head, head.map(() => '---'), ...all.flatMap(linesOf)].map(line).join('\n');
+  const lines = all.flatMap(({ fault, calls, verdict }) =>
+    calls.holdfast.map((holdfast, at) => {
+      const isFirst = at === 0;
+      const brz = cellOf(calls.brz[at] as Called);
+      return [isFirst ? fault : '', holdfast.title, brz, cellOf(holdfast), isFirst ? verdict : ''];
+    }),
+  );
+  const titles = ['fault', 'call', 'brz', 'holdfast', 'so holdfast'];
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [titles, titles.map(() => '---'), ...lines].map(line).join('\n');
+}
+
+/** `failed, ran 0, 3 ms: ConnectionReset` */
+function cellOf(called: Called): string {
+  const { standing, ran, answer } = called;
+  const [said = ''] = toldOf(called).split(':');
+  const times = ran === undefined ? '' : `, ran ${ran}`;
+  return `${standing}${times}, ${answer.ms.toFixed(0)} ms${said === '' ? '' : `: ${said}`}`;
 }
 
 /** How many rows were won, tied and lost. */
