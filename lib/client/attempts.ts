@@ -193,14 +193,15 @@ export class Attempts {
     const again: Call[] = [];
     const now = this.#options.clock.now();
     const calls = this.#calls.on(link);
-    if (calls.length > 0) link.isForgiven = link.budget.forgive(now, link.isUseful);
+    if (calls.length > 0) link.isForgiven ||= link.budget.forgive(now, link.isUseful);
     for (const call of calls) {
       // Ended by a listener that was told of another one.
       if (call.link !== link) continue;
       call.extras?.attemptAlarm?.clear();
       const evidence = link.outbox.judge(call.sentFrom, call.sentTo);
       if (evidence === 'handed-over') call.past.lostAt = now;
-      if (evidence === 'handed-over' && call.isRecorded && canAsk) {
+      // Of a link that was left even calls that are not recorded may be running still.
+      if (evidence === 'handed-over' && (call.isRecorded || link.stall?.isSuspended) && canAsk) {
         // The server knows: it is asked on the next link.
         call.link = undefined;
         call.stream?.leave();
@@ -280,6 +281,8 @@ export class Attempts {
    * `once` calls outlive the session, wherever they are kept.
    */
   #evidenceOf(call: Call, lostLink: ClientLink, link: ClientLink, verdict: Verdict): Evidence {
+    // What is not recorded may have run all the same.
+    if (!call.isRecorded && verdict === 'never') return 'handed-over';
     const isBlind = verdict === 'never' && !link.speaksFor(lostLink.server);
     if (!isBlind && verdict !== 'forgotten') return verdict;
     const { completions } = call.mayHaveRun ? call.past : lostLink;

@@ -1,7 +1,6 @@
 import type { HoldfastError, RemoteFailure } from '../errors.ts';
 import { closeTimeoutMs } from '../link/limits.ts';
 import { Outbox, writeBytes } from '../link/outbox.ts';
-import { PingWatch } from '../link/ping-watch.ts';
 import { Probe } from '../link/probe.ts';
 import type { Channel, ChannelUser, Medium } from '../media/medium.ts';
 import type {
@@ -15,11 +14,13 @@ import type {
 import type { RetryBudget } from '../retry/budget.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import { bothCauses } from './both-causes.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { linkFaults } from './link-faults.ts';
 import type { LinkContext, LinkedCall } from './link-owner.ts';
 import { LinkStreams } from './link-streams.ts';
 import { PongLimit } from './pong-limit.ts';
 import { markSentBefore, putOut } from './sent-calls.ts';
+import type { StallWatch, WatchedLink } from './stall-watch.ts';
 import { ServerTable } from './tables.ts';
 import { mustVerify } from './verify.ts';
 import { Watermark } from './watermark.ts';
@@ -28,13 +29,14 @@ import { Watermark } from './watermark.ts';
  * One live connection of a client: a channel, the protocol on it, the calls in flight. It notices
  * death by always reading, by a look or a ping before a write, and by heartbeats while calls wait.
  */
-export class ClientLink implements ChannelUser, ClientSink {
+export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
   /** What errors and events call it: the address and which connection of the client it is. */
   readonly label: string;
   readonly medium: Medium;
   readonly outbox: Outbox;
   readonly budget: RetryBudget;
   readonly streams: LinkStreams;
+  readonly stall: StallWatch | undefined;
   table: ServerTable = new ServerTable([]);
   /** Names the server process at the far end. */
   server = '';
@@ -77,7 +79,7 @@ export class ClientLink implements ChannelUser, ClientSink {
   #probedAt = 0;
   /** How long the link had been silent when it was last written to; 0 once it has answered. */
   #silenceMs = 0;
-  readonly #pings: PingWatch;
+  readonly #pulse: Heartbeat;
   /** Calls wait for the answer to the ping. */
   #isVerifying = false;
   readonly #pongs = new PongLimit();
@@ -100,13 +102,14 @@ export class ClientLink implements ChannelUser, ClientSink {
     const pump = (): void => this.pump();
     // Where items never leave room, calls must get theirs all the same.
     this.outbox = new Outbox(channel, true, pump, () => this.streams.isBusy && pump());
-    this.#pings = new PingWatch(this.outbox);
     const find = (number: number) => owner.streamOn(this, number);
     this.streams = new LinkStreams(codec, this.outbox, find, (turn) => clock.nextTurn(turn));
     // A stream that flows is no news, and need not be waited for.
     const newsBytes = (): number => this.#heardBytes - this.streams.heardBytes;
     this.#probe = new Probe(clock, newsBytes, this.#onProbed.bind(this));
+    this.stall = context.patiences?.watch(this, owner);
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
+    this.#pulse = new Heartbeat(this, this.#alarm, this.stall, context.options);
     this.asked = owner.inDoubt();
     this.#watermark = new Watermark(owner);
     this.#wire = context.protocol.clientWire(this, {
@@ -134,6 +137,10 @@ export class ClientLink implements ChannelUser, ClientSink {
     return server === this.server || this.#heirOf.includes(server);
   }
 
+  askForLife(): void {
+    if (this.#pulse.pings.token === 0) this.#tell(this.#wire.ping(this.#pulse.pings.begin()));
+  }
+
   /** Asks what became of calls that were sent on links which are gone. */
   ask(numbers: readonly number[]): void {
     if (!this.#isGone) this.#tell(this.#wire.ask?.(numbers));
@@ -156,7 +163,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.#pongs.reset();
     const { owner, options } = this.#context;
     const mayCall = this.isOpen && owner.waiting > 0 && this.inFlight < this.#maxCalls;
-    if (!mayCall || this.#probe.running || this.#isVerifying) {
+    if (!mayCall || this.stall?.isSuspended || this.#probe.running || this.#isVerifying) {
       this.streams.flush();
       return;
     }
@@ -169,7 +176,7 @@ export class ClientLink implements ChannelUser, ClientSink {
   attach(call: LinkedCall): void {
     markSentBefore(call);
     this.inFlight++;
-    this.#watch(this.#context.options.clock.now());
+    this.#pulse.watch(this.#context.options.clock.now());
     call.stream?.resume(this.streams);
   }
 
@@ -216,6 +223,16 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.#alarm.set(this.#context.options.clock.now() + closeTimeoutMs);
   }
 
+  /** A fresh link takes its place: nothing is sent any more; answers may still come for a while. */
+  supersede(): void {
+    if (this.#isGone) return;
+    if (this.#isUp) this.#context.idleLife.died(this.#silenceMs);
+    this.outbox.close();
+    this.#pulse.stop();
+    this.close();
+    this.#channel.unref();
+  }
+
   /** Ends now, because of `cause`. */
   destroy(cause: Error | undefined): void {
     this.#isGone = true;
@@ -229,6 +246,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     const { owner, options, idleLife } = this.#context;
     this.#heardBytes += chunk.length;
     this.heardAt = options.clock.now();
+    this.stall?.heard();
     if (this.#silenceMs > 0) {
       idleLife.lived(this.#silenceMs);
       this.#silenceMs = 0;
@@ -248,7 +266,7 @@ export class ClientLink implements ChannelUser, ClientSink {
 
   onClosed(cause: Error | undefined): void {
     const { owner, options, idleLife } = this.#context;
-    this.#alarm.clear();
+    this.#pulse.stop();
     this.#probe.stop();
     this.outbox.close();
     this.streams.close();
@@ -270,12 +288,14 @@ export class ClientLink implements ChannelUser, ClientSink {
     this.maxFrameBytes = hello.maxFrameBytes;
     this.streams.onHello(hello);
     this.#maxCalls = Math.min(hello.maxCalls, protocol.maxInFlight);
+    if (this.#isGone) return;
     this.#isUp = true;
     owner.onUp(this, hello.verdicts ?? []);
   }
 
   onReply(number: number, value: unknown): void {
     this.isUseful = true;
+    this.stall?.answered();
     this.#context.owner.onReply(this, number, value);
   }
 
@@ -307,8 +327,8 @@ export class ClientLink implements ChannelUser, ClientSink {
   }
 
   onPong(token: number): void {
-    if (token === 0 || token !== this.#pings.token) throw linkFaults.strayPong(token);
-    this.#pings.end();
+    if (token === 0 || token !== this.#pulse.pings.token) throw linkFaults.strayPong(token);
+    this.#pulse.ponged(this.heardAt);
     if (!this.#isVerifying) return;
     this.#isVerifying = false;
     this.pump(this.heardAt);
@@ -348,7 +368,7 @@ export class ClientLink implements ChannelUser, ClientSink {
     if (this.inFlight === 0) this.#silenceMs = silentMs;
     if (mustVerify(silentMs, this.#maxCalls - this.inFlight, this.#context)) {
       this.#isVerifying = true;
-      this.#ping(now);
+      this.#pulse.ping(now);
       return;
     }
     this.#acknowledge(this.#watermark.due(now));
@@ -361,22 +381,13 @@ export class ClientLink implements ChannelUser, ClientSink {
       this.inFlight++;
       call.stream?.open(this.streams);
     }
-    if (this.inFlight > 0 && protocol.answersPings === 'always') this.#watch(now);
+    if (this.inFlight > 0 && protocol.answersPings === 'always') this.#pulse.watch(now);
     this.streams.flush();
   }
 
   #acknowledge(number: number | undefined): void {
     const message = number === undefined ? undefined : this.#wire.acknowledge?.(number);
     if (message !== undefined) this.outbox.pushAll(message);
-  }
-
-  #watch(now: number): void {
-    if (!this.#alarm.isSet) this.#alarm.set(now + this.#context.options.heartbeatMs);
-  }
-
-  #ping(now: number): void {
-    if (this.#pings.token === 0) this.#tell(this.#wire.ping(this.#pings.begin()));
-    this.#alarm.set(now + this.#context.options.heartbeatTimeoutMs);
   }
 
   /** Nothing was heard for a while, or nothing needs to be: the alarm runs only while calls wait. */
@@ -391,17 +402,9 @@ export class ClientLink implements ChannelUser, ClientSink {
       this.outbox.flush();
       return;
     }
-    const { clock, heartbeatMs, heartbeatTimeoutMs } = this.#context.options;
-    const now = clock.now();
-    const silentMs = now - this.heardAt;
-    if (this.#pings.token === 0 || silentMs < heartbeatTimeoutMs) {
-      if (silentMs >= heartbeatMs) this.#ping(now);
-      else this.#alarm.set(this.heardAt + heartbeatMs);
-    } else if (this.#pings.hasProgress()) {
-      this.#alarm.set(now + heartbeatTimeoutMs);
-    } else {
-      this.#context.idleLife.died(this.#silenceMs);
-      this.destroy(linkFaults.silence(this.label, silentMs));
-    }
+    const silentMs = this.#pulse.beat(this.#context.options.clock.now());
+    if (silentMs === undefined) return;
+    this.#context.idleLife.died(this.#silenceMs);
+    this.destroy(linkFaults.silence(this.label, silentMs));
   }
 }

@@ -25,7 +25,8 @@ import type { ClientEvents, ClientState } from './events.ts';
 import { closedError } from './failures.ts';
 import { Hedging } from './hedging.ts';
 import type { ItemStream } from './item-stream.ts';
-import { Links, type LinksListener } from './links.ts';
+import { Links } from './links.ts';
+import type { LinksListener } from './links-listener.ts';
 import { howOf } from './observing.ts';
 import {
   type CallOptions,

@@ -38,10 +38,13 @@ export class Doubts {
     return this.#size === 0 ? [] : this.#table.filter(({ lostLink }) => lostLink !== undefined);
   }
 
-  /** The numbers of the oldest, as many as one hello can ask for. */
-  numbers(): readonly number[] {
-    const some = this.all().slice(0, maxResumed);
-    return some.map(({ number }) => number);
+  /** The numbers of the oldest, and of calls on a link that the hello ends, as many as it can ask for. */
+  numbers(ended: ClientLink | undefined): readonly number[] {
+    if (this.#size === 0 && ended === undefined) return [];
+    const found = this.#table.filter(
+      ({ lostLink, link }) => lostLink !== undefined || (link !== undefined && link === ended),
+    );
+    return found.slice(0, maxResumed).map(({ number }) => number);
   }
 
   /** The call's fate is known, or nobody waits for it any more. */

@@ -12,6 +12,8 @@ import type { RetryBudget } from '../retry/budget.ts';
 import type { IdleLife } from '../retry/idle-life.ts';
 import type { LinkedStream, LinkStreams } from './link-streams.ts';
 import type { ResolvedClientOptions } from './options.ts';
+import type { Patiences } from './patiences.ts';
+import type { StallListener } from './stall-watch.ts';
 import type { Tables } from './tables.ts';
 
 /** A call, as far as a link uses it. */
@@ -36,7 +38,7 @@ export interface OpenedStream {
 }
 
 /** Who owns a link: it gives the calls and takes what becomes of them. */
-export interface LinkOwner<Link> {
+export interface LinkOwner<Link> extends StallListener<Link> {
   /** How many calls wait to be sent. */
   readonly waiting: number;
   /** True when one of the next `most` calls must not be repeated. */
@@ -56,8 +58,6 @@ export interface LinkOwner<Link> {
    * `ERR_HOLDFAST_PROTOCOL` when there never was such a call.
    */
   streamOn(link: Link, number: number): LinkedStream | undefined;
-  /** The link may have room again: pump it soon. */
-  schedule(): void;
   /** The server has said hello, and what became of the calls that its hello names. */
   onUp(link: Link, verdicts: readonly Verdict[]): void;
   onReply(link: Link, number: number, value: unknown): void;
@@ -88,6 +88,8 @@ export interface LinkContext<Link> {
   readonly session: Uint8Array;
   readonly idleLife: IdleLife;
   readonly tables: Tables;
+  /** Undefined when links that stall are not left. */
+  readonly patiences: Patiences | undefined;
   /** For each address what may be sent again there; as long as the client lives it holds them. */
   readonly budgets: ReadonlyMap<Medium, RetryBudget>;
 }

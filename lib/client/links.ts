@@ -10,32 +10,16 @@ import { isFinalDial } from './classify.ts';
 import type { ClientLink } from './client-link.ts';
 import { Dialler, type DiallerOwner, dialDelayMs } from './dialler.ts';
 import { Endpoints } from './endpoints.ts';
-import type {
-  ClientState,
-  DrainingEvent,
-  ReconnectingEvent,
-  ReplayEvent,
-  StateEvent,
-} from './events.ts';
+import type { ClientState, ReplayEvent } from './events.ts';
 import { FurtherLinks } from './further-links.ts';
 import type { LinkContext, LinkOwner } from './link-owner.ts';
+import type { LinksListener } from './links-listener.ts';
 import type { ResolvedClientOptions } from './options.ts';
+import { patiencesFor } from './patiences.ts';
 import { Readers } from './readers.ts';
 
 /** What all links of a client have in common, whoever owns them. */
-export type SharedByLinks = Omit<LinkContext<ClientLink>, 'owner' | 'options'>;
-
-/** Who hears of what happens. */
-export interface LinksListener {
-  onState(event: StateEvent): void;
-  onReconnecting(event: ReconnectingEvent): void;
-  onReplay(event: ReplayEvent): void;
-  onDraining(event: DrainingEvent): void;
-  onLinkUp(link: string): void;
-  onLinkDown(link: string, reason: Error | undefined): void;
-  /** Everything is closed. */
-  onClosed(reason: Error | undefined): void;
-}
+export type SharedByLinks = Omit<LinkContext<ClientLink>, 'owner' | 'options' | 'patiences'>;
 
 /**
  * The links of one client: at most one that calls are sent on (and further ones, where the protocol
@@ -80,7 +64,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     this.#backoffAlarm = new Alarm(wheelOf(options.clock), () => this.#onBackoffOver());
     this.calls = new Calls(this, options, shared.protocol);
     this.#further = new FurtherLinks(shared.protocol, options.maxLinks);
-    const context = { ...shared, owner: this, options };
+    const context = { ...shared, owner: this, options, patiences: patiencesFor(options, shared) };
     this.#endpoints = new Endpoints(media, options.random);
     this.#dialler = new Dialler(this.#endpoints, context, this);
     if (options.eager) this.schedule();
@@ -158,7 +142,8 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
       // The server has fenced every older link of the session; this side may not know yet.
       const why = `${other.label} gave way to ${link.label}`;
       const fenced = new HoldfastError('ERR_HOLDFAST_LOST', why);
-      other.destroy(fenced);
+      if (other.stall?.isSuspended) this.#dialler.leave(other);
+      else other.destroy(fenced);
       this.calls.attempts.onLost(other, fenced, true);
     }
     this.calls.attempts.onVerdicts(link, verdicts);
@@ -167,7 +152,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   }
 
   inDoubt(): readonly number[] {
-    return this.calls.doubts.numbers();
+    return this.calls.doubts.numbers(this.#link?.stall?.isSuspended ? this.#link : undefined);
   }
 
   get isAlone(): boolean {
@@ -186,7 +171,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     const older = this.#link;
     this.#next = 'none';
     this.#lastFailure = undefined;
-    if (older !== undefined && !older.isDraining) {
+    if (older !== undefined && !older.isDraining && !older.stall?.isSuspended) {
       this.#further.add(link);
     } else {
       this.#link = link;
@@ -204,6 +189,8 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
       this.#finish();
       return;
     }
+    this.#link?.stall?.goOn();
+    this.schedule();
     this.#tries++;
     this.#lastFailure = error;
     this.#next = 'none';
@@ -255,6 +242,18 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
 
   onVerdict(link: ClientLink, number: number, verdict: Verdict): void {
     this.calls.attempts.onLaterVerdict(link, number, verdict);
+  }
+
+  /** The link is used on, unless hello was said on another: the server may have ended it. */
+  onRevived(link: ClientLink): void {
+    if (link !== this.#link || link.isDraining || link.stall?.isSuspended) return;
+    this.#next = 'none';
+    this.#backoffAlarm.clear();
+    this.#dialler.standDown();
+  }
+
+  mayGreet(): boolean {
+    return this.#link?.stall?.makeWay() ?? true;
   }
 
   onDraining(link: ClientLink, timeLeftMs: number): void {
@@ -330,7 +329,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   #seek(): void {
     if (this.#next !== 'none' || this.#isClosed) return;
     const link = this.#link;
-    const isFurther = link !== undefined && !link.isDraining;
+    const isFurther = link !== undefined && !link.isDraining && !link.stall?.isStalled;
     if (isFurther && !this.#further.isAnotherNeeded(link, this.calls.waiting)) return;
     if (!this.#isNeeded()) return;
     const { count } = this.#endpoints;
@@ -361,7 +360,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   #startDial(): void {
     this.#next = 'connecting';
     this.#tellState(undefined);
-    this.#dialler.start();
+    this.#dialler.start(this.#link?.stall?.isStalled ? this.#link.medium : undefined);
   }
 
   #end(reason: Error | undefined): void {

@@ -21,6 +21,7 @@ import { type HedgeOptions, hedgeOptions } from '../verbs/hedge.ts';
 import { type ReplaySetting, replaySettings } from '../verbs/safety.ts';
 import type { ResumeFrom, Verbs } from '../verbs/verb.ts';
 import { budgetSetting, type RetryBudgetSetting } from './budgets.ts';
+import { type StallOptions, stallDefaults, stallSetting } from './patience.ts';
 import { type Reconcilers, reconcilers } from './reconcile.ts';
 import type { RetryIf } from './retry-if.ts';
 
@@ -81,6 +82,14 @@ export interface ClientOptions<V extends Verbs = Verbs> {
   readonly heartbeatMs?: number;
   /** No sign of life for so long after a ping: the link is lost. */
   readonly heartbeatTimeoutMs?: number;
+  /**
+   * When a link stalls that crosses a network which loses packets (`tcp:`, `tls:`): calls wait, nothing
+   * is heard, a ping is not answered. A connection that has lost much waits longer and longer before it
+   * tries again, a fresh one gets through at once: the client dials several beside it, and moves to the
+   * first that says hello. The server is asked for the fate of the calls, so that nothing is executed
+   * twice. `false`: links are left only when they are lost.
+   */
+  readonly stall?: StallOptions | false;
   /** One timer over look-up, connect and handshake together. */
   readonly dialTimeoutMs?: number;
   /** First bound of the delay between dials; it doubles from dial to dial. */
@@ -138,6 +147,7 @@ export const clientDefaults: ResolvedClientOptions = Object.freeze({
   verifyAfterMs: 15_000,
   heartbeatMs: 5_000,
   heartbeatTimeoutMs: 5_000,
+  stall: stallDefaults,
   dialTimeoutMs: 10_000,
   reconnectBaseMs: 100,
   reconnectCapMs: 10_000,
@@ -176,6 +186,7 @@ const checks: Checks<ClientOptions> = {
   verifyAfterMs: milliseconds(),
   heartbeatMs: milliseconds(1),
   heartbeatTimeoutMs: milliseconds(1),
+  stall: stallSetting,
   dialTimeoutMs: milliseconds(1),
   reconnectBaseMs: milliseconds(1),
   reconnectCapMs: milliseconds(1),

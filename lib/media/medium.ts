@@ -8,6 +8,11 @@ export interface Medium {
   /** What errors and events call it: a URL without secrets, e.g. `tcp://127.0.0.1:4155`. */
   readonly address: string;
   /**
+   * True when what is sent crosses a network that may lose it, and a channel costs little: one that
+   * stalls is left for a fresh one to the same server, and several may be dialled at a time.
+   */
+  readonly losesPackets?: boolean;
+  /**
    * Opens one channel. Rejects with the medium's own error (`ECONNREFUSED` and the like), or with a
    * `HoldfastError` whose `final` says that dialling again cannot help. When `signal` aborts, the
    * attempt is given up and everything that it opened is closed.

@@ -9,6 +9,7 @@ import {
 } from '../util/check.ts';
 import { hostPort, inheritedHostPort } from './host-port.ts';
 import type { Channel, InheritedSocket, Listener, Listening, Medium, Peer } from './medium.ts';
+import { sharedLookup } from './shared-lookup.ts';
 import { type Description, dialSocket, listenError, listenSocket } from './sockets.ts';
 
 /** Where a TCP server is, or shall be. */
@@ -33,8 +34,10 @@ const checks: Checks<TcpOptions> = { host: hostName, port: wholeNumber(0, 65_535
  */
 class Tcp implements Medium, Listener {
   readonly address: string;
+  readonly losesPackets = true;
   readonly #host: string;
   readonly #port: number;
+  readonly #lookup = sharedLookup();
 
   constructor(options: TcpOptions) {
     const { host, port } = resolveOptions('tcp option', options, { host: '127.0.0.1' }, checks);
@@ -52,6 +55,7 @@ class Tcp implements Medium, Listener {
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
       autoSelectFamilyAttemptTimeout: 2_000,
+      lookup: this.#lookup,
     };
     const peer: Peer = { medium: 'tcp', address: this.address.slice('tcp://'.length) };
     return dialSocket(options, () => peer, signal);

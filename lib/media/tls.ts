@@ -1,5 +1,6 @@
 import { HoldfastError } from '../errors.ts';
 import type { Channel, InheritedSocket, Listener, Listening, Medium } from './medium.ts';
+import { sharedLookup } from './shared-lookup.ts';
 import {
   type CredentialFiles,
   type Credentials,
@@ -26,7 +27,9 @@ export type { ClientCertificates, TlsOptions } from './tls/options.ts';
  */
 class Tls implements Medium, Listener {
   readonly address: string;
+  readonly losesPackets = true;
   readonly #settings: TlsSettings;
+  readonly #lookup = sharedLookup();
   /** Where the credentials are, when they are not in the settings. */
   readonly #files: CredentialFiles | undefined;
 
@@ -40,7 +43,9 @@ class Tls implements Medium, Listener {
     const { host, port, servername } = this.#settings;
     signal.throwIfAborted();
     const credentials = await this.#credentials('ERR_HOLDFAST_DIAL');
-    return dialTls({ host, port, servername, credentials, address: this.address }, signal);
+    const { address } = this;
+    const lookup = this.#lookup;
+    return dialTls({ host, port, servername, credentials, address, lookup }, signal);
   }
 
   listen(accept: (channel: Channel) => void): Promise<Listening> {

@@ -61,6 +61,7 @@ const checks: Checks<FaultMediumOptions> = {
  */
 export class FaultMedium implements Medium {
   readonly address: string;
+  readonly losesPackets: boolean;
   /** What befalls the connections that {@link next} says nothing of. */
   plan: Faults | Plan;
   readonly #medium: Medium;
@@ -79,6 +80,7 @@ export class FaultMedium implements Medium {
     const { plan, seed, clock, bufferBytes } = settings;
     this.#medium = medium;
     this.address = medium.address;
+    this.losesPackets = medium.losesPackets === true;
     this.plan = plan;
     this.#clock = clock;
     this.#random = seededRandom(seed);

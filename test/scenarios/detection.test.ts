@@ -99,6 +99,11 @@ describe('A dead connection is noticed before it costs a call', () => {
   });
 
   describe('by the heartbeat while calls wait', () => {
+    beforeEach(() => {
+      client.destroy();
+      client = connect(breaker.url, verbs, { clock, random: () => 0, stall: false });
+    });
+
     it('gives a silent link up and sends a repeatable call again', async () => {
       await client.call.read('first');
       breaker.last.stall();

@@ -7,7 +7,11 @@ export type Direction = 'up' | 'down';
 class Line {
   readonly #ends: Readonly<Record<Direction, { from: Socket; to: Socket }>>;
   readonly #sockets: readonly Socket[];
+  /** Called with each chunk that comes from the client. */
+  onUp: () => void = () => {};
   readonly #halted = new Set<Direction>();
+  #chunksDown = 0;
+  readonly #waiters: { readonly count: number; readonly tell: () => void }[] = [];
   #bytesPerMs = Number.POSITIVE_INFINITY;
   /** Half of it is cut: what happens on one side is not passed on any more. */
   #isCut = false;
@@ -34,6 +38,11 @@ class Line {
     this.#ends[direction].from.pause();
   }
 
+  /** Resolves when so many chunks more have come from the server. */
+  passedDown(count: number): Promise<void> {
+    return new Promise((tell) => this.#waiters.push({ count: this.#chunksDown + count, tell }));
+  }
+
   /** Goes on after {@link halt}. */
   resume(direction: Direction): void {
     this.#halted.delete(direction);
@@ -58,12 +67,22 @@ class Line {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  #count(direction: Direction): void {
+    if (direction === 'up') {
+      this.onUp();
+      return;
+    }
+    this.#chunksDown++;
+    for (const { count, tell } of this.#waiters) if (count <= this.#chunksDown) tell();
+  }
+
   #join(direction: Direction): void {
     const { from, to } = this.#ends[direction];
     const goOn = (): void => {
       if (!this.#halted.has(direction)) from.resume();
     };
     from.on('data', (chunk: Buffer) => {
+      this.#count(direction);
       const isFull = !to.write(chunk);
       const ms = chunk.length / this.#bytesPerMs;
       if (!isFull && ms === 0) return;

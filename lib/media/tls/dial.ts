@@ -1,4 +1,4 @@
-import { isIP, type TcpSocketConnectOpts } from 'node:net';
+import { isIP, type LookupFunction, type TcpSocketConnectOpts } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { Channel, Peer } from '../medium.ts';
 import { whenOpen } from '../sockets.ts';
@@ -12,6 +12,7 @@ export interface TlsPlace {
   readonly port: number;
   readonly servername?: string | undefined;
   readonly credentials: Credentials;
+  readonly lookup: LookupFunction;
   /** What errors call it. */
   readonly address: string;
 }
@@ -37,13 +38,14 @@ export async function dialTls(place: TlsPlace, signal: AbortSignal): Promise<Cha
   }
 }
 
-function optionsOf({ host, port, servername, credentials }: TlsPlace): ConnectionOptions {
+function optionsOf({ host, port, servername, credentials, lookup }: TlsPlace): ConnectionOptions {
   // An address is no name to ask for, but the certificate is checked against it.
   const name = servername ?? (isIP(host) === 0 ? host : undefined);
   const options: ConnectionOptions & TcpSocketConnectOpts = {
     ...secureContextOptions(credentials),
     host,
     port,
+    lookup,
     ...(name === undefined ? {} : { servername: name }),
     ALPNProtocols: [alpnProtocol],
     // Said aloud, because an environment variable can change the default.

@@ -1,0 +1,209 @@
+import { HoldfastError } from '../errors.ts';
+import type { Channel, Medium } from '../media/medium.ts';
+import { SpareChannel } from '../media/spare-channel.ts';
+import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Patience } from './patience.ts';
+
+/** Who uses the channels that a race opens. */
+export interface DialRaceOwner {
+  /**
+   * Says hello on a channel. False when it is too early for that: the race asks again after a while.
+   */
+  greet(channel: Channel): boolean;
+  /** The hello that was said last has waited too long for its answer. */
+  onUnanswered(): void;
+  /** A dial failed: the address cannot be reached. */
+  onFailed(error: unknown): void;
+}
+
+/** What a race is run with. */
+export interface DialRaceTerms {
+  readonly medium: Medium;
+  readonly clock: Clock;
+  /** Undefined where one dial is enough. */
+  readonly patience: Patience | undefined;
+  /** Most dials and spare channels at a time. */
+  readonly width: number;
+}
+
+interface Dial {
+  readonly abort: AbortController;
+  /** It is given up then. */
+  readonly until: number;
+}
+
+const never = Number.POSITIVE_INFINITY;
+
+/** For so long after a link is up a channel is kept in reserve for the next. */
+const reserveMs = 2_000;
+
+const unused = new HoldfastError('ERR_HOLDFAST_DIAL', 'No other connection is needed');
+
+/** How long until a greeting that was too early is tried again. */
+const againMs = 50;
+
+/**
+ * Dials one address until a hello is answered. Where packets may be lost a dial that is not answered
+ * is given up for another one: the next is begun while the one before still has time, as in "Happy
+ * Eyeballs" (RFC 8305). Hello is said on one channel at a time, for it ends the client's other links;
+ * channels that are open by then are kept for when it is not answered.
+ */
+export class DialRace {
+  readonly #owner: DialRaceOwner;
+  readonly #terms: DialRaceTerms;
+  readonly #dials = new Set<Dial>();
+  readonly #spares = new Set<SpareChannel>();
+  readonly #alarm: Alarm;
+  #isOver = false;
+  #dialledAt = Number.NEGATIVE_INFINITY;
+  /** Until when the hello that was said last has time; undefined when it has had it, or none was. */
+  #greetedUntil: number | undefined;
+  #restsUntil = never;
+
+  constructor(owner: DialRaceOwner, terms: DialRaceTerms) {
+    this.#owner = owner;
+    this.#terms = terms;
+    this.#alarm = new Alarm(wheelOf(terms.clock), () => this.#go());
+  }
+
+  start(): void {
+    this.#restsUntil = never;
+    this.#go();
+  }
+
+  /** True from {@link rest} until the reserve is given up. */
+  get isResting(): boolean {
+    return !this.#isOver && this.#restsUntil !== never;
+  }
+
+  /** The hello was answered. For a while one channel is kept in reserve, or still dialled. */
+  rest(): void {
+    this.#restsUntil = this.#terms.clock.now() + reserveMs;
+    this.#greetedUntil = undefined;
+    this.#go();
+  }
+
+  /** Nothing more is dialled, and what is open and not used is closed. */
+  stop(reason: Error): void {
+    this.#isOver = true;
+    this.#alarm.clear();
+    for (const { abort } of this.#dials) abort.abort(reason);
+    this.#dials.clear();
+    for (const spare of this.#spares) spare.destroy();
+    this.#spares.clear();
+  }
+
+  #go(): void {
+    if (this.#isOver) return;
+    const { clock, patience } = this.#terms;
+    const now = clock.now();
+    this.#giveUpDials(now);
+    if (now >= this.#restsUntil) {
+      this.stop(unused);
+      return;
+    }
+    if (this.#greetedUntil !== undefined && now >= this.#greetedUntil) {
+      this.#greetedUntil = undefined;
+      patience?.helloLost();
+      this.#owner.onUnanswered();
+    }
+    if (this.#isWaiting) this.#reserve(now);
+    else this.#next(now);
+  }
+
+  /** Sees to a channel in reserve while a hello waits for its answer, or has got it. */
+  #reserve(now: number): void {
+    const isWanted = this.#terms.patience?.isLossy(now) === true && this.#spares.size === 0;
+    if (isWanted) this.#dialOn(now);
+    else this.#goAt(this.#endsAt);
+  }
+
+  /** True while a hello waits for its answer, or has got it: hello is not said on another channel. */
+  get #isWaiting(): boolean {
+    return this.#greetedUntil !== undefined || this.isResting;
+  }
+
+  /** When that has lasted for long enough. */
+  get #endsAt(): number {
+    return Math.min(this.#greetedUntil ?? never, this.#restsUntil);
+  }
+
+  #goAt(time: number): void {
+    if (time === never) this.#alarm.clear();
+    else this.#alarm.set(time);
+  }
+
+  /** What was not answered in time is tried anew. */
+  #giveUpDials(now: number): void {
+    for (const dial of this.#dials) {
+      if (now < dial.until) continue;
+      this.#terms.patience?.connectLost(now);
+      this.#dials.delete(dial);
+      dial.abort.abort(new HoldfastError('ERR_HOLDFAST_DIAL', 'Not answered in time'));
+    }
+  }
+
+  /** Says hello where that can be, or else sees to a channel. */
+  #next(now: number): void {
+    const [spare] = this.#spares;
+    if (spare === undefined) {
+      this.#dialOn(now);
+    } else if (this.#greet(spare, now)) {
+      this.#spares.delete(spare);
+    } else {
+      this.#goAt(now + againMs);
+    }
+  }
+
+  #greet(channel: Channel, now: number): boolean {
+    if (!this.#owner.greet(channel)) return false;
+    const waitMs = this.#terms.patience?.helloMs(now) ?? never;
+    this.#greetedUntil = now + waitMs;
+    this.#go();
+    return true;
+  }
+
+  #dialOn(now: number): void {
+    const { patience, width } = this.#terms;
+    if (patience === undefined) {
+      if (this.#dials.size === 0) this.#dial(now, never);
+      return;
+    }
+    const waitMs = patience.connectMs;
+    if (this.#dials.size < width && now >= this.#dialledAt + waitMs / width) {
+      this.#dial(now, now + waitMs);
+    }
+    const nextAt = this.#dials.size < width ? this.#dialledAt + waitMs / width : never;
+    this.#goAt(Math.min(nextAt, this.#endsAt, ...[...this.#dials].map(({ until }) => until)));
+  }
+
+  #dial(now: number, until: number): void {
+    const dial = { abort: new AbortController(), until };
+    this.#dialledAt = now;
+    this.#dials.add(dial);
+    this.#terms.medium.dial(dial.abort.signal).then(
+      (channel) => {
+        if (this.#dials.delete(dial)) this.#onOpen(channel, now);
+        else channel.destroy();
+      },
+      (error: unknown) => {
+        if (!this.#dials.delete(dial)) return;
+        if (this.isResting) this.stop(unused);
+        else this.#owner.onFailed(error);
+      },
+    );
+  }
+
+  #onOpen(channel: Channel, dialledAt: number): void {
+    const { clock, patience } = this.#terms;
+    const now = clock.now();
+    patience?.connected(now - dialledAt);
+    if (!this.#isWaiting && this.#spares.size === 0 && this.#greet(channel, now)) return;
+    const spare: SpareChannel = new SpareChannel(channel, () => {
+      if (this.#spares.delete(spare)) this.#go();
+    });
+    this.#spares.add(spare);
+    this.#go();
+  }
+}

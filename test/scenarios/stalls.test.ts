@@ -1,0 +1,145 @@
+import { expect } from 'chai';
+import type { ClientOptions } from '../../lib/client/options.ts';
+import { type Client, connect, type Server, serve } from '../../lib/index.ts';
+import { all, Gate } from '../support/gate.ts';
+import { Middleman } from '../support/middleman.ts';
+import { Executions, verbs } from '../support/verbs.ts';
+
+const runs = 30;
+
+/** By the heartbeat it would take ten seconds; without a sign that packets are lost, it takes two. */
+const boundMs = 6_000;
+
+describe('A link that stalls while the path is good for others', () => {
+  let executions: Executions;
+  let server: Server;
+  const ends: (() => Promise<void>)[] = [];
+
+  beforeEach(async () => {
+    executions = new Executions();
+    server = await serve(verbs, executions.handlers(), { listen: 'tcp://127.0.0.1:0' });
+  });
+
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+    await server.close();
+  });
+
+  /** A client with a path of its own, and a link that has proved useful. */
+  async function join(
+    to: Server = server,
+    options: ClientOptions = {},
+  ): Promise<{ client: Client<typeof verbs>; path: Middleman }> {
+    const path = await Middleman.before(to.urls[0] as string);
+    const client = connect(`tcp://127.0.0.1:${path.port}`, verbs, options);
+    ends.push(async () => {
+      client.destroy();
+      await client.closed;
+      await path.close();
+    });
+    await client.ready();
+    return { client, path };
+  }
+
+  async function timed<Value>(promise: Promise<Value>): Promise<{ value: Value; ms: number }> {
+    const start = performance.now();
+    const value = await promise;
+    return { value, ms: performance.now() - start };
+  }
+
+  for (const [what, directions] of [
+    ['the requests', ['up']],
+    ['the answers', ['down']],
+    ['everything', ['up', 'down']],
+  ] as const) {
+    it(`is left for a fresh one when ${what} get lost, and every call is executed once`, async function () {
+      this.timeout(20_000);
+      const times = await Promise.all(
+        Array.from({ length: runs }, async (_, run) => {
+          const { client, path } = await join();
+          for (const direction of directions) path.last.halt(direction);
+          const names = [`${run}a`, `${run}b`, `${run}c`];
+          const [first, second, third] = await Promise.all([
+            timed(client.call.mutate(`${run}a`)),
+            timed(client.call.once(`${run}b`)),
+            timed(client.call.mutate(`${run}c`)),
+          ]);
+          expect([first, second, third].map(({ value }) => value)).to.deep.equal(
+            names.map((name) => `done ${name}`),
+          );
+          for (const name of names) expect(executions.of(name)).to.equal(1);
+          expect(path.lines.length).to.be.within(2, 5);
+          return Math.max(first.ms, second.ms, third.ms);
+        }),
+      );
+      expect(Math.max(...times)).to.be.lessThan(boundMs);
+    });
+  }
+
+  it('takes its running calls along, reads too, and does not run them again', async () => {
+    const gate = new Gate();
+    const slow = await serve(verbs, all(gate.handler), { listen: 'tcp://127.0.0.1:0' });
+    ends.push(() => slow.close());
+    const { client, path } = await join(slow);
+    const calls = [client.call.mutate('x'), client.call.read('y')];
+    await gate.executed(2);
+    const moved = new Promise<void>((resolve) => {
+      path.onLine = (fresh) => void fresh.passedDown(1).then(resolve);
+    });
+    path.last.halt('down');
+    await moved;
+    gate.release();
+    expect(await Promise.all(calls)).to.deep.equal(['done x', 'done y']);
+    expect(gate.executions.counts()).to.deep.equal({ x: 1, y: 1 });
+  });
+
+  it('is kept when it comes round before hello was said on another', async () => {
+    const { client, path } = await join();
+    const [line] = path.lines;
+    path.onLine = () => line?.resume('down');
+    line?.halt('down');
+    const { value, attempts } = await client.withHistory.mutate('x');
+    expect(value).to.equal('done x');
+    expect(attempts.map(({ link }) => link.at(-1))).to.deep.equal(['1']);
+    const next = await client.withHistory.mutate('y');
+    expect(next.attempts.map(({ link }) => link.at(-1))).to.deep.equal(['1']);
+    expect(executions.counts()).to.deep.equal({ x: 1, y: 1 });
+  });
+
+  it('may still bring the answers that were on their way when it was left', async () => {
+    const { client, path } = await join();
+    const [line] = path.lines;
+    const events: string[] = [];
+    client.on('replay', ({ evidence }) => events.push(evidence));
+    path.onLine = (fresh) => {
+      // Nothing comes on the fresh one; the answer is on the way on the one before.
+      fresh.halt('down');
+      fresh.onUp = () => line?.resume('down');
+    };
+    line?.halt('down');
+    expect(await client.call.mutate('x')).to.equal('done x');
+    expect(events).to.deep.equal([]);
+    expect(executions.of('x')).to.equal(1);
+  });
+
+  it('is kept while only its handlers are slow', async () => {
+    const gate = new Gate();
+    const slow = await serve(verbs, all(gate.handler), { listen: 'tcp://127.0.0.1:0' });
+    ends.push(() => slow.close());
+    const { client, path } = await join(slow, { stall: { afterMs: 10 } });
+    const call = client.call.mutate('x');
+    await gate.executed(1);
+    await path.last.passedDown(3);
+    gate.release();
+    expect(await call).to.equal('done x');
+    expect(path.lines).to.have.length(1);
+  });
+
+  it('is the only one of a client that is told to stay', async () => {
+    const { client, path } = await join(server, { stall: false, timeoutMs: 1_500 });
+    path.last.halt('down');
+    const error = await client.call.mutate('x').catch((reason: unknown) => reason);
+    expect(error).to.include({ code: 'ERR_HOLDFAST_DEADLINE', outcome: 'unknown' });
+    expect(path.lines).to.have.length(1);
+  });
+});
