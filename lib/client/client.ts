@@ -26,7 +26,7 @@ import { closedError } from './failures.ts';
 import { Hedging } from './hedging.ts';
 import type { ItemStream } from './item-stream.ts';
 import { Links } from './links.ts';
-import type { LinksListener } from './links-listener.ts';
+import type { LinksListener } from './links-surroundings.ts';
 import { howOf } from './observing.ts';
 import {
   type CallOptions,

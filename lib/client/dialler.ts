@@ -119,9 +119,10 @@ export class Dialler implements DialRaceOwner {
     return true;
   }
 
-  /** The try that is under way is not needed any more; hello was not said yet. */
+  /** The try that is under way is not needed any more. */
   standDown(): void {
     const race = this.#race;
+    this.onUnanswered();
     this.#alarm.clear();
     this.#race = undefined;
     this.#rest(race);

@@ -12,14 +12,11 @@ import { Dialler, type DiallerOwner, dialDelayMs } from './dialler.ts';
 import { Endpoints } from './endpoints.ts';
 import type { ClientState, ReplayEvent } from './events.ts';
 import { FurtherLinks } from './further-links.ts';
-import type { LinkContext, LinkOwner } from './link-owner.ts';
-import type { LinksListener } from './links-listener.ts';
+import type { LinkOwner } from './link-owner.ts';
+import type { LinksListener, SharedByLinks } from './links-surroundings.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { patiencesFor } from './patiences.ts';
 import { Readers } from './readers.ts';
-
-/** What all links of a client have in common, whoever owns them. */
-export type SharedByLinks = Omit<LinkContext<ClientLink>, 'owner' | 'options' | 'patiences'>;
 
 /**
  * The links of one client: at most one that calls are sent on (and further ones, where the protocol
@@ -246,7 +243,10 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
 
   /** The link is used on, unless hello was said on another: the server may have ended it. */
   onRevived(link: ClientLink): void {
-    if (link !== this.#link || link.isDraining || link.stall?.isSuspended) return;
+    if (link === this.#link && !link.isDraining && !link.stall?.isSuspended) this.#standDown();
+  }
+
+  #standDown(): void {
     this.#next = 'none';
     this.#backoffAlarm.clear();
     this.#dialler.standDown();
@@ -286,6 +286,8 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
       this.#countTry(link);
       this.#lastFailure = cause;
       this.#leave(link, cause);
+      // Another address may be better than the one that was dialled beside it.
+      if (link.stall?.hasRival && this.#endpoints.count > 1) this.#standDown();
     }
     this.#others.delete(link);
     const canAsk = this.#link === undefined || this.#link.speaksFor(link.server);

@@ -73,8 +73,8 @@ const capMs = 8_000;
 /** For so long after a connect that was not answered the path counts as one that loses packets. */
 const lossyMs = 10_000;
 
-/** Where no packets seem to be lost the client waits so many times as long before it says hello. */
-const slowFactor = 8;
+/** Where no packets seem to be lost a server may be slow: it gets so many times as long. */
+const slowFactor = { least: 8, answers: 2 } as const;
 
 /**
  * How long a client waits for an answer before it takes the path, or the connection, for the cause.
@@ -152,7 +152,7 @@ export class Patience {
     if (this.isLossy(now)) return grown(waitMs, this.#deafHellos, stepOf.hellos);
     // Who is asked for the first time may have much to do before it answers.
     if (leastMs === Number.POSITIVE_INFINITY) return leastMs;
-    return grown(waitMs * slowFactor, this.#deafHellos, stepOf.slow);
+    return this.#slow(waitMs);
   }
 
   /**
@@ -160,7 +160,13 @@ export class Patience {
    * server whose kernel answers may only be slow.
    */
   leaveMs(now: number): number {
-    return this.isLossy(now) ? 0 : grown(this.pongMs * slowFactor, this.#deafHellos, stepOf.slow);
+    return this.isLossy(now) ? 0 : this.#slow(this.pongMs);
+  }
+
+  #slow(waitMs: number): number {
+    const { least, answers } = slowFactor;
+    const slowMs = Math.max(this.#afterMs * least, waitMs * answers);
+    return grown(slowMs, this.#deafHellos, stepOf.slow);
   }
 
   #waitFor(leastMs: number): number {

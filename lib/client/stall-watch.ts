@@ -48,6 +48,7 @@ export class StallWatch<Link extends WatchedLink = WatchedLink> {
   /** When the ping went out whose answer is awaited; 0 if none is. */
   #askedAt = 0;
   #writtenBytes = 0;
+  #isStopped = false;
 
   /** @param mostQuietMs the longest silence without a ping */
   constructor(
@@ -64,6 +65,11 @@ export class StallWatch<Link extends WatchedLink = WatchedLink> {
     this.#mostQuietMs = mostQuietMs;
     this.#quietMs = patience.quietMs;
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
+  }
+
+  /** Another link is dialled beside it, to the same server. */
+  get hasRival(): boolean {
+    return this.isStalled || this.isSuspended;
   }
 
   /** Hello may be said on a fresh link. False while a link that stalls may still come round. */
@@ -95,7 +101,7 @@ export class StallWatch<Link extends WatchedLink = WatchedLink> {
   /** Something came. */
   heard(): void {
     this.#waitsSince = 0;
-    if (this.isStalled) this.#revive();
+    if (this.isStalled && !this.#isStopped) this.#revive();
   }
 
   #revive(): void {
@@ -118,7 +124,7 @@ export class StallWatch<Link extends WatchedLink = WatchedLink> {
 
   /** Nothing is waited for any more. */
   stop(): void {
-    this.isStalled = false;
+    this.#isStopped = true;
     this.#alarm.clear();
   }
 

@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns';
+import dns from 'node:dns';
 import type { LookupFunction } from 'node:net';
 
 /**
@@ -15,7 +15,7 @@ export function sharedLookup(): LookupFunction {
     }
     const all = [callback];
     waiting = all;
-    lookup(name, options, (...found: Parameters<typeof callback>) => {
+    dns.lookup(name, options, (...found: Parameters<typeof callback>) => {
       waiting = undefined;
       for (const tell of all) tell(...found);
     });
