@@ -12,7 +12,6 @@ import type {
   Verdict,
 } from '../protocols/protocol.ts';
 import type { RetryBudget } from '../retry/budget.ts';
-import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import { bothCauses } from './both-causes.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { linkFaults } from './link-faults.ts';
@@ -71,7 +70,6 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
   readonly #wire: ClientWire;
   readonly #context: LinkContext<ClientLink>;
   readonly #probe: Probe;
-  readonly #alarm: Alarm;
   #maxCalls = 0;
   #heardBytes = 0;
   /** When something came last. */
@@ -108,8 +106,7 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
     const newsBytes = (): number => this.#heardBytes - this.streams.heardBytes;
     this.#probe = new Probe(clock, newsBytes, this.#onProbed.bind(this));
     this.stall = context.patiences?.watch(this, owner);
-    this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
-    this.#pulse = new Heartbeat(this, this.#alarm, this.stall, context.options);
+    this.#pulse = new Heartbeat(this, () => this.#onAlarm(), this.stall, context.options);
     this.asked = owner.inDoubt();
     this.#watermark = new Watermark(owner);
     this.#wire = context.protocol.clientWire(this, {
@@ -220,7 +217,7 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
     // Whoever awaits the end would otherwise wait in a process that has nothing left to do.
     this.#channel.ref();
     this.outbox.finish();
-    this.#alarm.set(this.#context.options.clock.now() + closeTimeoutMs);
+    this.#pulse.alarm.set(this.#context.options.clock.now() + closeTimeoutMs);
   }
 
   /** A fresh link takes its place: nothing is sent any more; answers may still come for a while. */

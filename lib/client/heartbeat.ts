@@ -1,12 +1,13 @@
 import { PingWatch } from '../link/ping-watch.ts';
-import type { Alarm } from '../retry/timer-wheel.ts';
+import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
+import type { Clock } from '../util/clock.ts';
 import type { StallWatch, WatchedLink } from './stall-watch.ts';
 
 /** While calls wait on a link: asks for a sign of life, and says when none comes. */
 export class Heartbeat {
   readonly pings: PingWatch;
+  readonly alarm: Alarm;
   readonly #link: WatchedLink;
-  readonly #alarm: Alarm;
   readonly #stall: StallWatch | undefined;
   readonly #heartbeatMs: number;
   readonly #timeoutMs: number;
@@ -14,17 +15,21 @@ export class Heartbeat {
   #isPinged = false;
 
   /**
-   * @param alarm calls {@link beat}
+   * @param onAlarm calls {@link beat}
    * @param stall notices earlier that the path is bad, if that is of use
    */
   constructor(
     link: WatchedLink,
-    alarm: Alarm,
+    onAlarm: () => void,
     stall: StallWatch | undefined,
-    options: { readonly heartbeatMs: number; readonly heartbeatTimeoutMs: number },
+    options: {
+      readonly clock: Clock;
+      readonly heartbeatMs: number;
+      readonly heartbeatTimeoutMs: number;
+    },
   ) {
     this.#link = link;
-    this.#alarm = alarm;
+    this.alarm = new Alarm(wheelOf(options.clock), onAlarm);
     this.pings = new PingWatch(link.outbox);
     this.#stall = stall;
     this.#heartbeatMs = options.heartbeatMs;
@@ -34,13 +39,13 @@ export class Heartbeat {
   /** Calls wait. */
   watch(now: number): void {
     this.#stall?.waits(now);
-    if (!this.#alarm.isSet) this.#alarm.set(now + this.#heartbeatMs);
+    if (!this.alarm.isSet) this.alarm.set(now + this.#heartbeatMs);
   }
 
   ping(now: number): void {
     this.#link.askForLife();
     this.#isPinged = true;
-    this.#alarm.set(now + this.#timeoutMs);
+    this.alarm.set(now + this.#timeoutMs);
   }
 
   /** The answer to a ping has come. */
@@ -51,7 +56,7 @@ export class Heartbeat {
   }
 
   stop(): void {
-    this.#alarm.clear();
+    this.alarm.clear();
     this.#stall?.stop();
   }
 
@@ -60,9 +65,9 @@ export class Heartbeat {
     const silentMs = now - this.#link.heardAt;
     if (!this.#isPinged || silentMs < this.#timeoutMs) {
       if (silentMs >= this.#heartbeatMs) this.ping(now);
-      else this.#alarm.set(this.#link.heardAt + this.#heartbeatMs);
+      else this.alarm.set(this.#link.heardAt + this.#heartbeatMs);
     } else if (this.pings.hasProgress()) {
-      this.#alarm.set(now + this.#timeoutMs);
+      this.alarm.set(now + this.#timeoutMs);
     } else {
       return silentMs;
     }
