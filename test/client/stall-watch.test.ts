@@ -28,7 +28,7 @@ describe('The watch for links that stall', () => {
       medium: { address: 'scripted:', dial: () => Promise.reject(new Error('none')) },
       inFlight: 0,
       heardAt: clock.now(),
-      outbox: new Outbox(channel, () => {}),
+      outbox: new Outbox(channel, true, () => {}),
       askForLife: () => asked.push(sinceStart()),
     };
     const listener = {
