@@ -102,6 +102,7 @@ export class StreamCall extends ServerCall implements RunningStreams, AnswerTarg
 
   attach(link: StreamLink): void {
     this.#link = link;
+    if (this.#sender !== undefined) this.#sender.maxFrameBytes = this.session.maxFrameBytes;
     this.#sendCredit();
   }
 

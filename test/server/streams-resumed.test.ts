@@ -34,6 +34,22 @@ describe('streams at a server, when links and the server end', () => {
     expect((await peer.next()).type).to.equal(FrameType.reply);
   });
 
+  it('S10: sends parts on the new link that are no larger than the client takes there', async () => {
+    const url = await scene.listen({ watch: () => [Buffer.alloc(50_000)] });
+    const id = sessionOf(4);
+    const first = await scene.greeted(url, { session: id });
+    first.send(call({ number: 1, verb: place.watch }), credit(1, 0, wide));
+    await first.nextOf(FrameType.reply);
+    first.destroy();
+    const { peer } = await scene.resumed(url, id, 1, { maxFrameBytes: 20_000 });
+    peer.send(credit(1, 0, wide));
+    const sizes: number[] = [];
+    for (let next = await peer.next(); next.type === FrameType.item; next = await peer.next()) {
+      sizes.push(next.body.length + 5);
+    }
+    expect(sizes).to.deep.equal([20_000, 20_000, 10_054]);
+  });
+
   it('S15: says running of a read stream too, until the client has every item; then done', async () => {
     const url = await scene.listen();
     const id = sessionOf(2);

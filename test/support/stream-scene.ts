@@ -99,9 +99,10 @@ export class StreamScene {
     url: string,
     session: Buffer,
     number: number,
+    fields: Record<string, unknown> = {},
   ): Promise<{ readonly peer: RawPeer; readonly verdict: string }> {
     const peer = await RawPeer.connect(url);
-    peer.send(clientHello({ streams: true, session, resume: u48(number) }));
+    peer.send(clientHello({ streams: true, session, resume: u48(number), ...fields }));
     const { body } = await peer.nextOf(FrameType.hello);
     const [code] = (unpack(body) as { verdicts: Uint8Array }).verdicts;
     const verdict = ['never', 'running', 'done', 'forgotten'][code as number] as string;
