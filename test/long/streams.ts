@@ -18,7 +18,7 @@ describe('Streams, at length', () => {
   });
 
   it('keep no more memory than their windows while 1 GiB goes each way', async () => {
-    const load = new StreamLoad();
+    const load = new StreamLoad(32);
     try {
       await load.start();
       await load.toSlowClient(1024 * MiB);

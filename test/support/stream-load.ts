@@ -31,15 +31,18 @@ export const boundBytes: number = 4 * 1024 * 1024;
  */
 export const maxOvertaken: number = 2 * 16 + 4;
 
-/** Looks at the memory so often. */
-const looks = 32;
-
 /** A client and a server in one process, with long streams between them. */
 export class StreamLoad {
   #server: Server | undefined;
   #client: Client<typeof verbs> | undefined;
+  /** How often it looks at the memory: that takes long in a process that has much. */
+  readonly #looks: number;
   /** The most that was held beyond what was there before. */
   mostBytes = 0;
+
+  constructor(looks = 4) {
+    this.#looks = looks;
+  }
 
   async start(): Promise<Client<typeof verbs>> {
     this.#server = await serve(
@@ -94,7 +97,7 @@ export class StreamLoad {
   async #looking(): Promise<(item: Uint8Array, place: number) => Promise<void>> {
     const before = await settledBytes();
     this.mostBytes = 0;
-    const every = Math.ceil(this.#total / looks);
+    const every = Math.ceil(this.#total / this.#looks);
     return async (item, place) => {
       const first = Buffer.from(item.buffer, item.byteOffset, 4).readUInt32BE();
       if (first !== place || item.byteLength !== itemBytes) {
