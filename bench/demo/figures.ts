@@ -1,3 +1,4 @@
+import { subscribe } from 'node:diagnostics_channel';
 import type { Client, Evidence } from 'holdfast';
 import type { Recovery } from './recovery.ts';
 import type { fileStore } from './verbs.ts';
@@ -10,8 +11,8 @@ export class Figures {
 
   constructor(client: Client<typeof fileStore>, recovery: Recovery) {
     let links = 0;
-    client.on('state', ({ next }) => {
-      if (next !== 'ready') return;
+    // The client's state does not change when it goes from one link to the next.
+    subscribe('holdfast:client:link:up', () => {
       links++;
       this.reconnects = links - 1;
       recovery.onLinkUp();

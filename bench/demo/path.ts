@@ -33,12 +33,12 @@ class Direction {
       if (this.#inTransit > transitBytes) from.pause();
       this.#later(() => {
         if (to.writable) to.write(chunk, () => this.#arrived(chunk.length));
-        else from.resetAndDestroy();
+        else reset(from);
       });
     });
     from.on('end', () => this.#later(() => to.end()));
     from.on('close', (hadError) => {
-      if (hadError || !from.readableEnded) this.#later(() => to.resetAndDestroy());
+      if (hadError || !from.readableEnded) this.#later(() => reset(to));
     });
   }
 
@@ -106,8 +106,8 @@ export class Path {
   reset(): void {
     this.#requests.mode = 'cut';
     this.#replies.mode = 'cut';
-    this.#near.resetAndDestroy();
-    this.#far.resetAndDestroy();
+    reset(this.#near);
+    reset(this.#far);
   }
 
   /** Goes silent: both halves stay open and nothing arrives. */
@@ -125,4 +125,10 @@ export class Path {
     this.#replies.mode = 'passing';
     this.#requests.release();
   }
+}
+
+/** Node cannot reset a socket that it is about to end: that one would stay open for ever. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

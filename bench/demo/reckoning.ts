@@ -1,3 +1,4 @@
+import { sha256 } from './tree.ts';
 import type { JournalLine } from './verbs.ts';
 
 /** What is known of one file at the end, by checksum. */
@@ -25,6 +26,8 @@ export interface Facts {
   /** The journal as it lies in the server's folder. */
   readonly journal: string;
   readonly appends: AppendFacts;
+  /** Checksums of the journal's lines, in the order in which the client was given them. */
+  readonly watched: readonly string[];
   /** Calls that failed although nothing should have stopped them, in words. */
   readonly failures: readonly string[];
 }
@@ -40,12 +43,14 @@ export interface Reckoning {
     /** Nobody was told how they ended; the journal knows. */
     readonly unknown: { readonly present: number; readonly absent: number };
   };
+  /** Lines that the watch gave: each once, and in order. */
+  readonly watched: number;
   /** Everything that does not add up, in words; empty when all is well. */
   readonly problems: readonly string[];
 }
 
 /** Holds what the client was told against what the server's files say. */
-export function reckon({ files, journal, appends, failures }: Facts): Reckoning {
+export function reckon({ files, journal, appends, watched, failures }: Facts): Reckoning {
   const problems = [...failures];
   const unequal = files.filter(({ source, readBack, stored }) => {
     return readBack !== source || stored !== source;
@@ -71,6 +76,7 @@ export function reckon({ files, journal, appends, failures }: Facts): Reckoning 
     problems.push(`line ${id} is there, but was never sent`);
   }
 
+  checkWatched(journal, watched, problems);
   const present = [...unknown].filter((id) => counts.has(id)).length;
   return {
     files: { total: files.length, equal: files.length - unequal.length },
@@ -81,8 +87,22 @@ export function reckon({ files, journal, appends, failures }: Facts): Reckoning 
       notExecuted: notExecuted.size,
       unknown: { present, absent: unknown.size - present },
     },
+    watched: watched.length,
     problems,
   };
+}
+
+/** What was watched must be what is there: no line is missing, doubled, or another one. */
+function checkWatched(journal: string, watched: readonly string[], problems: string[]): void {
+  const lines = journal.split('\n').slice(0, -1);
+  if (watched.length !== lines.length) {
+    problems.push(`the watch gave ${watched.length} lines, and there are ${lines.length}`);
+  }
+  const wrong = lines.findIndex((line, index) => {
+    const checksum = watched[index];
+    return checksum !== undefined && checksum !== sha256(Buffer.from(line));
+  });
+  if (wrong >= 0) problems.push(`the watch gave something else for line ${wrong + 1}`);
 }
 
 /** The exit code that a reckoning deserves. */

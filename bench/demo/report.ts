@@ -3,8 +3,8 @@ import type { Ending } from './story.ts';
 
 /** The reckoning as it is printed. */
 export function report(ending: Ending, tookMs: number): string {
-  const { reckoning, figures, recovery, ownLocks, faults, progress } = ending;
-  const { files, journal, problems } = reckoning;
+  const { reckoning, figures, recovery, ownLocks, streaming, faults, progress } = ending;
+  const { files, journal, watched, problems } = reckoning;
   const { unknown } = journal;
   const slowest = recovery.slowest;
   const rows: [string, string][] = [
@@ -19,6 +19,11 @@ export function report(ending: Ending, tookMs: number): string {
         `${unknown.present} had run (the answer was lost), ${unknown.absent} had not`,
     ],
     ['locks', `${ownLocks} were ours already when the call was repeated; nobody else got in`],
+    [
+      'streams',
+      `${streaming.files.length} uploads in chunks, and a watch that gave ${watched} lines, each once and in order; ` +
+        `${streaming.madeAnew} made anew`,
+    ],
     ['faults', `${faults.length}: ${countFaults(faults)}`],
     [
       'client',

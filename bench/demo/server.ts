@@ -19,12 +19,15 @@ function tell(news: ServerNews): void {
   else process.send(news);
 }
 
-const server = await serve(fileStore, storeHandlers(root), { listen: 'tcp://127.0.0.1:0' });
+const ending = new AbortController();
+const handlers = storeHandlers(root, ending.signal);
+const server = await serve(fileStore, handlers, { listen: 'tcp://127.0.0.1:0' });
 server.on('handlerError', ({ verb, error }) => {
   if ((error as { code?: unknown }).code !== 'LOCKED') console.error(`${verb} failed:`, error);
 });
 
 async function drain(): Promise<void> {
+  ending.abort();
   const { cut } = await server.drain();
   tell({ cut: cut.length });
   if (process.connected) process.disconnect();

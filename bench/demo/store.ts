@@ -11,6 +11,7 @@ import {
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { type Handlers, refuse } from 'holdfast';
+import { streamHandlers } from './stream-store.ts';
 import type { fileStore } from './verbs.ts';
 
 /** The folders of a store below its root. */
@@ -27,8 +28,12 @@ class LockedError extends Error {
   }
 }
 
-/** Handlers that keep everything in files below `root`, so that a killed server loses nothing. */
-export function storeHandlers(root: string): Handlers<typeof fileStore> {
+/**
+ * Handlers that keep everything in files below `root`, so that a killed server loses nothing.
+ *
+ * @param ending aborts when the server is about to end
+ */
+export function storeHandlers(root: string, ending: AbortSignal): Handlers<typeof fileStore> {
   for (const folder of Object.values(folders)) mkdirSync(join(root, folder), { recursive: true });
 
   const fileOf = (path: string): string => {
@@ -46,6 +51,8 @@ export function storeHandlers(root: string): Handlers<typeof fileStore> {
   };
 
   return {
+    ...streamHandlers(fileOf, join(root, folders.incoming), ending),
+
     get: ({ path }) => readFile(fileOf(path)),
 
     // Written aside and renamed, so that a server killed half-way leaves the old file or the new.

@@ -11,6 +11,7 @@ import { Recovery } from './recovery.ts';
 import { type PlannedFault, planFaults } from './schedule.ts';
 import { type DrainedServer, ServerProcess } from './server-process.ts';
 import { folders } from './store.ts';
+import { Streaming } from './streams.ts';
 import { type SourceFile, sha256 } from './tree.ts';
 import { fileStore, journalPath } from './verbs.ts';
 import { maxPauseMs, Work } from './work.ts';
@@ -34,6 +35,7 @@ export interface Ending {
   readonly figures: Figures;
   readonly recovery: Recovery;
   readonly ownLocks: number;
+  readonly streaming: Streaming;
   readonly progress: Progress;
 }
 
@@ -67,6 +69,7 @@ export async function play(
     answer: () => recovery.onAnswer(),
     fileDone: () => onFileDone(),
   });
+  const streaming = new Streaming(client, work.gate);
   const director = new Director(firstServer, folder, breaker, work, recovery);
   const progress = new Progress(process.stdout, (own) => {
     const share = work.filesDone / files.length;
@@ -100,7 +103,10 @@ export async function play(
 
   try {
     progress.start();
+    const streams = streaming.run();
     await Promise.all([storeFiles(), causeFaults()]);
+    streaming.stop();
+    await streams;
     if (!(await work.isClosedToOthers())) work.failures.push('the lock let somebody else in');
     await client.close();
     director.drained.push(await director.server.drain());
@@ -110,8 +116,9 @@ export async function play(
     await breaker.close();
     await director.server.kill();
   }
-  const reckoning = reckon(await gatherFacts(folder, files, work, director.drained));
-  return { reckoning, faults, figures, recovery, ownLocks: work.ownLocks, progress };
+  const reckoning = reckon(await gatherFacts(folder, files, work, streaming, director.drained));
+  const { ownLocks } = work;
+  return { reckoning, faults, figures, recovery, ownLocks, streaming, progress };
 }
 
 /** Holds the client's notes beside what lies in the server's folder. */
@@ -119,22 +126,25 @@ async function gatherFacts(
   folder: string,
   source: readonly SourceFile[],
   work: Work,
+  streaming: Streaming,
   drained: readonly DrainedServer[],
 ): Promise<Facts> {
-  const sourceFiles = [...source, ...work.largeFiles];
+  const sourceFiles = [...source, ...work.largeFiles, ...streaming.files];
   const stored = await checksums(join(folder, folders.files), sourceFiles);
   const badDrains = drained.filter(({ exitCode, cut }) => exitCode !== 0 || cut !== 0);
   return {
     files: sourceFiles.map((file) => ({
       path: file.path,
       source: file.sha256,
-      readBack: work.readBack.get(file.path),
+      readBack: work.readBack.get(file.path) ?? streaming.readBack.get(file.path),
       stored: stored.get(file.path),
     })),
     journal: await readFile(join(folder, folders.files, journalPath), 'utf8'),
     appends: work,
+    watched: streaming.watched,
     failures: [
       ...work.failures,
+      ...streaming.failures,
       ...badDrains.map(({ exitCode, cut }) => {
         return `a server drained: ${cut} calls cut, exit code ${exitCode}`;
       }),

@@ -10,7 +10,20 @@ export const fileStore = defineVerbs({
   append: mutate<{ path: string; owner: string; line: string }, void>(),
   /** A repeat after success fails with `LOCKED` and harms nothing. */
   lock: semi<{ path: string; owner: string }, void>(),
+  /** A file in chunks. What is broken off leaves nothing. */
+  upload: idempotent.clientStream<{ path: string }, Uint8Array, number>(),
+  /** The lines of a file from one on; follows it while it grows. */
+  watch: read.serverStream<{ path: string; from: number; follows: boolean }, WatchedLine>({
+    resumeFrom: (input, last) => ({ ...input, from: last.at + 1 }),
+  }),
 });
+
+/** A line of a file that is watched. */
+export interface WatchedLine {
+  /** Counts from 1. */
+  readonly at: number;
+  readonly sha256: string;
+}
 
 /** The file that gets one line for each file stored. */
 export const journalPath = 'journal.jsonl';

@@ -1,9 +1,16 @@
 import { expect } from 'chai';
 import { exitCodeOf, type Facts, reckon } from '../../bench/demo/reckoning.ts';
+import { sha256 } from '../../bench/demo/tree.ts';
 
 /** A journal with these lines, as the demo's server writes it. */
 function journalOf(...ids: string[]): string {
   return ids.map((id) => `${JSON.stringify({ id, path: 'a', sha256: '00' })}\n`).join('');
+}
+
+/** What a watch gives of such a journal. */
+function watchedOf(journal: string): string[] {
+  const lines = journal.split('\n').slice(0, -1);
+  return lines.map((line) => sha256(Buffer.from(line)));
 }
 
 /** A run in which everything adds up: five lines sent, one of them lost, one never run. */
@@ -15,12 +22,14 @@ const sound: Facts = {
     unknown: new Set(['3 c', '4 d']),
     notExecuted: new Set(['5 e']),
   },
+  watched: watchedOf(journalOf('1 a', '2 b', '3 c')),
   failures: [],
 };
 
 /** The reckoning of a run that differs from the sound one. */
 function problemsOf(changes: Partial<Facts>): { code: number; problems: readonly string[] } {
-  const reckoning = reckon({ ...sound, ...changes });
+  const watched = watchedOf(changes.journal ?? sound.journal);
+  const reckoning = reckon({ ...sound, watched, ...changes });
   return { code: exitCodeOf(reckoning), problems: reckoning.problems };
 }
 
@@ -36,6 +45,7 @@ describe("the demo's reckoning", () => {
         notExecuted: 1,
         unknown: { present: 1, absent: 1 },
       },
+      watched: 3,
       problems: [],
     });
     expect(exitCodeOf(reckoning)).to.equal(0);
@@ -97,6 +107,22 @@ describe("the demo's reckoning", () => {
       expect(reckoning.problems).to.deep.equal([problem]);
       expect(reckoning.files).to.deep.equal({ total: 1, equal: 0 });
       expect(exitCodeOf(reckoning)).to.equal(1);
+    }
+  });
+
+  it('fails a run in which the watch has left out a line, doubled one, or given another', () => {
+    const [first = '', second = '', third = ''] = sound.watched;
+    const cases = [
+      [[first, second], ['the watch gave 2 lines, and there are 3']],
+      [[first, second, third, third], ['the watch gave 4 lines, and there are 3']],
+      [[first, third, second], ['the watch gave something else for line 2']],
+      [
+        [second, third],
+        ['the watch gave 2 lines, and there are 3', 'the watch gave something else for line 1'],
+      ],
+    ] as const;
+    for (const [watched, problems] of cases) {
+      expect(problemsOf({ watched })).to.deep.equal({ code: 1, problems });
     }
   });
 
