@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { files } from './notebook.ts';
-import { unrepeatable } from './verbs.ts';
+
+/** Verbs whose handlers run at most once for each call. */
+const unrepeatable: ReadonlySet<string> = new Set(['once', 'mutate', 'upload', 'chat']);
 
 /** What came of the calls, by the clients' word and the servers'. */
 export interface Judgement {

@@ -9,21 +9,27 @@ export interface Listed {
 
 /** All processes that have not ended. */
 export function listProcesses(): Listed[] {
-  const listed: Listed[] = [];
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, 'latin1');
-      // The name, in parentheses, may contain anything.
-      const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      if (state === 'Z' || state === 'X') continue;
-      const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      listed.push({ pid: Number(entry), parent: Number(parent), command });
-    } catch {
-      // It has ended meanwhile.
-    }
+  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
+  return pids.map(look).filter((one) => one !== undefined);
+}
+
+function look(pid: number): Listed | undefined {
+  try {
+    const [state, parent] = statOf(pid);
+    if (state === 'Z' || state === 'X') return undefined;
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+    return { pid, parent: Number(parent), command };
+  } catch {
+    // It has ended meanwhile.
+    return undefined;
   }
-  return listed;
+}
+
+/** The fields of the system's line about a process, from its state on. */
+function statOf(pid: number | 'self'): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // The name, in parentheses, may contain anything.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /** Those that a process has started, directly or not. */
@@ -34,13 +40,13 @@ export function descendants(of: number, listed: readonly Listed[] = listProcesse
 
 /** False when a process has ended. */
 export function isThere(pid: number): boolean {
-  return listProcesses().some((one) => one.pid === pid);
+  return look(pid) !== undefined;
 }
 
 /** CPU time of this process and of all that it has waited for, and that those have. */
 export function cpuMsWithChildren(): number {
-  const stat = readFileSync('/proc/self/stat', 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   // utime, stime, cutime and cstime, in hundredths of a second.
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * 10, 0);
+  return statOf('self')
+    .slice(11, 15)
+    .reduce((sum, ticks) => sum + Number(ticks) * 10, 0);
 }

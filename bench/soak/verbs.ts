@@ -44,6 +44,3 @@ export const verbs = defineVerbs({
   upload: mutate.clientStream<{ id: string }, Step, number>(),
   chat: mutate.duplex<{ id: string }, Step, Step>(),
 });
-
-/** Classes whose handlers run at most once for each call. */
-export const unrepeatable: ReadonlySet<string> = new Set(['once', 'mutate', 'upload', 'chat']);
