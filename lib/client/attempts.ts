@@ -357,6 +357,7 @@ export class Attempts {
    */
   #leave(link: ClientLink, call: Call): boolean {
     if (call.link !== link) return false;
+    call.stream?.acknowledge();
     call.link = undefined;
     link.settled();
     return true;

@@ -224,7 +224,7 @@ export class CallStream implements LinkedStream, Telling {
     this.leave();
     this.#link = link;
     if (this.#sender !== undefined) this.#sender.maxFrameBytes = link.maxFrameBytes;
-    this.#loosen();
+    if (this.#hasBegun) this.#loosen();
     if (receiver === undefined || !givesItems(call.row.kind)) return;
     link.tell(call.number, receiver.takeCredit());
     link.flush();
@@ -251,9 +251,10 @@ export class CallStream implements LinkedStream, Telling {
 
   onCredit(received: number, limit: number): void {
     const sender = this.#sender;
-    if (sender === undefined) return;
-    sender.onCredit(received, limit);
+    sender?.onCredit(received, limit);
     this.#loosen();
+    // That a stream has begun is not yet an item.
+    if (sender === undefined) return;
     this.#inactivity.touch();
     this.#pump?.pull();
     if (sender.isThrough && this.receiver === undefined) this.#bound();
@@ -273,6 +274,13 @@ export class CallStream implements LinkedStream, Telling {
     } catch (error) {
       return error as HoldfastError;
     }
+  }
+
+  /** An answer has come: the server need not keep the items before it. */
+  acknowledge(): void {
+    if (this.receiver?.isUntold !== true) return;
+    this.tell();
+    this.#link?.flush();
   }
 
   /** The call has settled. */

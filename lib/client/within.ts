@@ -17,7 +17,10 @@ export function optionsWithin(layer: Layer, given: CallOptions | undefined): Opt
   const above = layer.signal;
   // A copy is another attempt.
   const hedging = layer.isReplay ? { hedge: false as const } : {};
-  const within = { ...given, ...hedging, layer, mostMs: layer.remainingMs };
+  const { remainingMs } = layer;
+  // A stream may have no deadline: a call for its sake has its own then.
+  const most = remainingMs < Number.POSITIVE_INFINITY ? { mostMs: remainingMs } : {};
+  const within = { ...given, ...hedging, ...most, layer };
   if (own === undefined) return { options: { ...within, signal: above }, release: nothing };
   const controller = new AbortController();
   const signals = [own, above];

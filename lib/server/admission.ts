@@ -97,7 +97,9 @@ export class Admission {
     });
     call.waiting = { drop: () => this.#drop(waiting) };
     this.#queue.add(waiting);
-    this.#wheel.add(waiting, this.#clock.now() + call.remainingMs);
+    const { remainingMs } = call;
+    if (remainingMs === Number.POSITIVE_INFINITY) return;
+    this.#wheel.add(waiting, this.#clock.now() + remainingMs);
   }
 
   /** Nothing that waits will run here; true when there was something. */

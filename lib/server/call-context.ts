@@ -14,7 +14,7 @@ export interface CallContext {
    * tries again already.
    */
   readonly isReplay: boolean;
-  /** What is left of the caller's deadline, in ms. */
+  /** What is left of the caller's deadline, in ms; `Infinity` for a stream that has none. */
   readonly remainingMs: number;
   /** Aborts when the caller gives up, the connection is lost for good, or the server closes. */
   readonly signal: AbortSignal;

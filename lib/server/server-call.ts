@@ -3,6 +3,7 @@ import type { Layer } from '../layers/layer.ts';
 import type { Peer } from '../media/medium.ts';
 import type { ServedResult, ServerCallMessage } from '../observe/channels.ts';
 import type { ServedCall, ServerWatch } from '../observe/server-watch.ts';
+import { maxRemainingMs } from '../protocols/holdfast/frames.ts';
 import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Verbs } from '../verbs/verb.ts';
@@ -85,7 +86,7 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
     this.key = verb.safety === 'once' ? recordKey(session, arrived) : arrived.key;
     this.inputBytes = arrived.valueEnd - arrived.valueStart + windowBytes;
     this.arrivedAt = link.heardAt;
-    this.#limitMs = arrived.remainingMs;
+    this.#limitMs = timeOf(arrived);
     this.#clock = clock;
   }
 
@@ -128,6 +129,11 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
     this.waiting?.drop();
     this.#controller?.abort(reason);
   }
+}
+
+/** What is left of a call's time; the longest that can be said stands for no end. */
+function timeOf({ remainingMs }: ArrivedCall): number {
+  return remainingMs < maxRemainingMs ? remainingMs : Number.POSITIVE_INFINITY;
 }
 
 /** Under which key a `once` call is recorded: the caller's, or one that no other call has. */

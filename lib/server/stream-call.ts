@@ -6,7 +6,7 @@ import type { ArrivedItem, Outgoing, StreamCodec } from '../protocols/protocol.t
 import type { Sending } from '../streams/courier.ts';
 import { ItemPump } from '../streams/item-pump.ts';
 import { isItemIterable, openItems } from '../streams/item-source.ts';
-import { acknowledgeBytes, StreamReceiver } from '../streams/stream-receiver.ts';
+import { acknowledgeBytes, type Credit, StreamReceiver } from '../streams/stream-receiver.ts';
 import { StreamSender } from '../streams/stream-sender.ts';
 import { show } from '../util/check.ts';
 import type { Clock } from '../util/clock.ts';
@@ -19,6 +19,8 @@ import type { RunningStreams, SessionLink, StreamLink } from './running-call.ts'
 import { type AnswerTarget, ServerCall } from './server-call.ts';
 import type { Session } from './session.ts';
 import { windowFor } from './stream-limits.ts';
+
+const nothing: Credit = { received: 0, limit: 0 };
 
 /**
  * A call with items beside it. It runs until its answer is there and the client has every item before
@@ -155,10 +157,11 @@ export class StreamCall extends ServerCall implements RunningStreams, AnswerTarg
     });
   }
 
+  /** Where the client has nothing to send, it hears so that its call has begun. */
   #sendCredit(): void {
-    if (!this.#hasBegun || this.#link === undefined || this.#receiver === undefined) return;
+    if (!this.#hasBegun || this.#link === undefined) return;
     if (this.isCancelled || this.isDelivering) return;
-    const { received, limit } = this.#receiver.takeCredit();
+    const { received, limit } = this.#receiver?.takeCredit() ?? nothing;
     this.#link.send(this.#codec.credit(this.number, received, limit));
   }
 

@@ -219,7 +219,7 @@ export class StreamReceiver<Item = unknown> implements AsyncIterableIterator<Ite
   get isDue(): boolean {
     const told = this.#told;
     if (told === undefined || this.#isClosed) return false;
-    if (this.#isEnded) return told.received < this.#received;
+    if (this.#isEnded) return this.isUntold;
     const { windowBytes, codec } = this.#context;
     const quarterBytes = windowBytes / 4;
     if (this.#untoldCost >= Math.min(quarterBytes, acknowledgeBytes)) return true;
@@ -227,6 +227,11 @@ export class StreamReceiver<Item = unknown> implements AsyncIterableIterator<Ite
     if (this.#partialBytes === 0) return false;
     const { maxPartBytes } = codec;
     return this.#room(told.limit) < maxPartBytes && this.#room(this.#limit) >= maxPartBytes;
+  }
+
+  /** The far side does not know on this link of all that came. */
+  get isUntold(): boolean {
+    return this.#told !== undefined && this.#told.received < this.#received;
   }
 
   /** What to tell now; the first time on a link it begins or resumes the stream there. */

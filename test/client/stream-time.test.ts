@@ -8,6 +8,8 @@ import { all } from '../support/streaming.ts';
 const verbs = {
   /** Gives one item, and then as many as the test says. */
   watch: mutate.serverStream<string, number>(),
+  /** Gives its first item when the test says so. */
+  quiet: mutate.serverStream<string, number>(),
   upload: mutate.clientStream<string, number, number>(),
   bounded: mutate.serverStream<string, number>({ timeoutMs: 50, inactivityTimeoutMs: 1_000 }),
   restless: mutate.serverStream<string, number>({ inactivityTimeoutMs: 40 }),
@@ -20,6 +22,7 @@ describe('The time of a stream', () => {
   let clock: VirtualClock;
   let next: (() => void)[];
   let taken: number;
+  let remaining: number;
   let aborted: string[];
   let holdsUploads: boolean;
 
@@ -42,6 +45,11 @@ describe('The time of a stream', () => {
       verbs,
       {
         watch: give,
+        quiet: async function* (_, { remainingMs }) {
+          remaining = remainingMs;
+          await new Promise<void>((resolve) => next.push(resolve));
+          yield 1;
+        },
         bounded: give,
         restless: give,
         upload: async (name, { items, signal }) => {
@@ -81,6 +89,33 @@ describe('The time of a stream', () => {
     await until(() => next.length === 1);
     next.pop()?.();
     expect(await items.next()).to.deep.equal({ done: false, value: 2 });
+  });
+
+  it('is not bounded while its first item is waited for, also after its link was lost', async () => {
+    const got = all(client.call.quiet('x'));
+    await until(() => next.length === 1);
+    await clock.pass(10_000);
+    medium.last.reset();
+    await until(() => medium.dials === 2 && client.state === 'ready');
+    await clock.pass(10_000);
+    next.pop()?.();
+    expect(await got).to.deep.equal([1]);
+  });
+
+  it('is that of any call within a stream that has no deadline', async () => {
+    const controller = new AbortController();
+    const layer = { signal: controller.signal, isReplay: false, onRetried: () => {} };
+    const above = client.call.quiet('x');
+    await until(() => next.length === 1);
+    above.cancel();
+    medium.last.reset();
+    const within = client.within({ ...layer, remainingMs: remaining });
+    expect(remaining).to.equal(Number.POSITIVE_INFINITY);
+    medium.plan = { hang: true };
+    const failing = failureOf(all(within.call.watch('x')));
+    await clock.pass(120);
+    const error = await failing;
+    expect(error).to.include({ code: 'ERR_HOLDFAST_DEADLINE', outcome: 'not-executed' });
   });
 
   it('is that of any call until it has begun', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { connect } from '../../lib/index.ts';
 import { expectFailure } from '../support/failing.ts';
+import { failureOf } from '../support/failure.ts';
 import { until } from '../support/road.ts';
 import { all, StreamingScene, streamVerbs, upTo } from '../support/streaming.ts';
 
@@ -36,6 +37,18 @@ describe('A server that drains', () => {
     for (const name of ['count', 'collect', 'tenfold']) {
       expect(scene.endings.get(name), name).to.deep.equal(['done']);
     }
+  });
+
+  it('waits for none that has failed, when its client has all of its items', async () => {
+    scene = await StreamingScene.start('mutate');
+    const client = scene.client();
+    scene.beforeItem = (_, item) => {
+      if (item === 4) throw new Error('no more');
+    };
+    const error = await failureOf(all(client.call.count({ name: 'x' })));
+    expect(error).to.include({ code: 'ERR_HOLDFAST_REMOTE', delivered: 3 });
+    const { cut } = await scene.server.drain({ timeoutMs: 1_000 });
+    expect(cut).to.deep.equal([]);
   });
 
   it('says which it has cut when its time is over, and their clients how far they came', async () => {

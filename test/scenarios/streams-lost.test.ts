@@ -303,6 +303,28 @@ describe('A stream that its sender gives up', () => {
       expect(scene.aborted).to.include(how);
     }
   });
+
+  it('never ends normally at the server: all was sent, but the handler had not taken it', async () => {
+    scene = await StreamingScene.start('mutate');
+    let goOn = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    scene.beforeItem = (_, item) => (item === 3 ? held : undefined);
+    const client = scene.client();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const failing = failureOf(client.call.collect({ name: 'x' }, upTo(9), { signal }));
+    await until(() => scene.taken.get('x')?.length === 2);
+    // Behind its answer the server has the end too.
+    await client.call.collect({ name: 'y' }, []);
+    controller.abort();
+    expect(await failing).to.include({ code: 'ERR_HOLDFAST_ABORTED', outcome: 'unknown' });
+    await until(() => scene.aborted.includes('x'));
+    goOn();
+    await scene.ended('x');
+    expect(scene.whole).to.deep.equal(['y']);
+  });
 });
 
 describe('A stream that its receiver gives up', () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { refuse } from '../../lib/index.ts';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
 import { call, cancel, listOf, RawPeer, replied } from '../support/raw-peer.ts';
-import { credit, end, item, nextCredit, nextItem } from '../support/raw-streams.ts';
+import { credit, creditIn, end, item, nextCredit, nextItem } from '../support/raw-streams.ts';
 import { type Handlers, place, roundTrip, StreamScene, wide } from '../support/stream-scene.ts';
 
 describe('a server with streams', () => {
@@ -124,6 +124,8 @@ describe('a server with streams', () => {
     });
     const peer = await scene.greeted(url);
     peer.send(call({ number: 1, verb: place.watch }), credit(1, 0, wide));
+    // That the handler has begun is said first.
+    expect(creditIn(await peer.next())).to.deep.equal({ number: 1, received: 0, limit: 0 });
     expect((await peer.next()).type).to.equal(FrameType.refused);
   });
 

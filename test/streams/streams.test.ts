@@ -317,6 +317,17 @@ describe('a receiver', () => {
     expect(await aborted.next().catch(({ message }: Error) => message)).to.equal('aborted');
   });
 
+  it('never ends normally when it is aborted before its end was taken', async () => {
+    for (const items of [0, 2]) {
+      const { receiver } = greeted();
+      for (let item = 1; item <= items; item++) receiver.onItem({ ...part, item });
+      receiver.end(items);
+      receiver.abort(new Error('aborted'));
+      expect(await receiver.next().catch(({ message }: Error) => message)).to.equal('aborted');
+      expect((await receiver.next()).done).to.equal(true);
+    }
+  });
+
   it('answers those that wait, in order', async () => {
     const { receiver } = greeted();
     const results = [receiver.next(), receiver.next(), receiver.next()];

@@ -66,6 +66,8 @@ export class StreamingScene {
   readonly endings = new Map<string, Ending[]>();
   /** What handlers were sent. */
   readonly taken = new Map<string, number[]>();
+  /** Uploads that their handlers have taken for whole. */
+  readonly whole: string[] = [];
   /** What handlers were told to abort for. */
   readonly aborted: string[] = [];
   /** Awaited by handlers before each item that they give or take. */
@@ -174,6 +176,7 @@ export class StreamingScene {
             taken.push(item);
           }
           ending = 'done';
+          scene.whole.push(name);
         } finally {
           note(signal.aborted ? 'aborted' : ending);
         }
