@@ -15,7 +15,8 @@ const serverOptions = {
   resumeGraceMs: 200,
   idlePingMs: 200,
   heartbeatTimeoutMs: 200,
-  storeTimeoutMs: 1_000,
+  // Longer than a stop: whoever is stopped while it writes holds the file's lock for as long.
+  storeTimeoutMs: 3_000,
 };
 
 const clientOptions = { heartbeatMs: 100, heartbeatTimeoutMs: 200, dialTimeoutMs: 300 };
