@@ -29,9 +29,11 @@ export class Bequest {
   readonly #ready = new Event();
   readonly #done = new Event();
   readonly #taken = new Event();
+  readonly #collected = new Event();
   /** Answers of calls that ran on when their session was given away. */
   readonly #answers = new Map<string, Event<Answer | null>>();
   #server: Server | undefined;
+  #isDone = false;
 
   private constructor(core: ServerCore) {
     this.#core = core;
@@ -66,8 +68,11 @@ export class Bequest {
 
   /** All is done here: resolves when the successor has taken what it has not claimed. */
   async finish(): Promise<void> {
+    this.#isDone = true;
     this.#done.happened();
     await this.#taken.promise;
+    // What it has claimed at the last moment it asks for when it has heard of it.
+    if (this.#answers.size > 0) await this.#collected.promise;
     // It must have read that this was all.
     await this.#server?.drain({ timeoutMs: lastWordMs, noticeMs: 0 });
   }
@@ -97,6 +102,7 @@ export class Bequest {
         const key = `${session}:${number}`;
         const answer = await this.#answers.get(key)?.promise;
         this.#answers.delete(key);
+        if (this.#answers.size === 0 && this.#isDone) this.#collected.happened();
         return answer ?? null;
       },
       cancel: ({ session, number }) => core.sessions.get(session)?.cancel(number),

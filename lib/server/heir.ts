@@ -15,6 +15,8 @@ export class Heir {
   /** The store may be another set of records now. */
   readonly #onStoreMoved: () => void;
   readonly #claims = new Map<string, Promise<void>>();
+  /** Answers that are awaited of the predecessor. */
+  readonly #answers = new Set<Promise<unknown>>();
   #servers: readonly string[] = [];
   #state: 'taking-over' | 'complete' | 'lost' = 'taking-over';
   #isOver: () => void = () => {};
@@ -68,7 +70,11 @@ export class Heir {
         for (const estate of rest) this.#adopt(estate);
         rest = await this.#predecessor.rest();
       }
+      // What was claimed at the last moment is asked for before the predecessor hears the last word.
+      await Promise.all(this.#claims.values());
       await this.#store?.takeAll();
+      // To close now would lose the answers that are on their way.
+      await Promise.allSettled(this.#answers);
       this.#state = 'complete';
     } catch {
       this.#state = 'lost';
@@ -106,10 +112,11 @@ export class Heir {
     const predecessor = this.#predecessor;
     const session = this.#sessions.adopt(estate);
     for (const number of session === undefined ? [] : estate.running) {
-      session?.awaitAnswer(number, {
-        answer: predecessor.answer(id, number),
-        cancel: () => predecessor.cancel(id, number),
-      });
+      const answer = predecessor.answer(id, number);
+      const forget = (): void => void this.#answers.delete(answer);
+      this.#answers.add(answer);
+      answer.then(forget, forget);
+      session?.awaitAnswer(number, { answer, cancel: () => predecessor.cancel(id, number) });
     }
   }
 }
