@@ -343,7 +343,10 @@ export class Attempts {
     const decision = this.#judge.decide(call, link, evidence, failure, isLate);
     call.link = undefined;
     call.stream?.leave();
-    if (decision.action === 'send-again') this.#tellReplay(call, evidence, decision);
+    if (decision.action !== 'send-again') return decision;
+    this.#tellReplay(call, evidence, decision);
+    // A server that has it still, and is come back to, must not mix its items with those of another.
+    if (call.stream !== undefined && decision.outcome === 'unknown') this.#calls.renumber(call);
     return decision;
   }
 

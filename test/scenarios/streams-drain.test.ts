@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { connect } from '../../lib/index.ts';
+import { connect, retryBudget } from '../../lib/index.ts';
 import { expectFailure } from '../support/failing.ts';
 import { failureOf } from '../support/failure.ts';
 import { until } from '../support/road.ts';
@@ -122,6 +122,46 @@ describe('A client of several servers', () => {
       expect(await items).to.deep.equal(upTo(5));
       expect((await draining).cut).to.deep.equal([]);
       expect(its.executions.of('before')).to.equal(1);
+    } finally {
+      client.destroy();
+      await client.closed;
+      for (const scene of scenes) await scene.close();
+    }
+  });
+
+  it('begins a stream anew at another server, and never goes on with what it left behind', async () => {
+    const scenes = [await StreamingScene.start('read'), await StreamingScene.start('read')];
+    const client = connect(
+      scenes.map(({ medium }) => medium),
+      streamVerbs.read,
+      { random: () => 0, reconnectBaseMs: 1, reconnectCapMs: 1, retryBudget: retryBudget() },
+    );
+    try {
+      const gates = scenes.map((scene, index) => {
+        let go: () => void = () => {};
+        const gate = new Promise<void>((resolve) => {
+          go = resolve;
+        });
+        // The second has given fewer when it is left.
+        scene.beforeItem = (_, item) => (item === 6 - 2 * index ? gate : undefined);
+        return go;
+      });
+      const replays = { count: 0 };
+      client.on('replay', () => replays.count++);
+      const items = client.call.count({ name: 'x', count: 9 });
+      const executions = (): number[] => scenes.map((scene) => scene.executions.of('x'));
+      await until(() => executions()[0] === 1);
+      await client.call.collect({ name: 'y' }, []);
+      scenes[0]?.medium.last.reset();
+      await until(() => executions()[1] === 1);
+      scenes[1]?.medium.last.reset();
+      await until(() => replays.count === 2);
+      await until(() => executions()[0] === 2);
+      for (const go of gates) go();
+      expect(await all(items)).to.deep.equal(upTo(9));
+      expect(executions()).to.deep.equal([2, 1]);
+      // Nobody waits for the first one there any more.
+      await until(() => scenes[0]?.aborted.length === 1);
     } finally {
       client.destroy();
       await client.closed;
