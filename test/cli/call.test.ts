@@ -68,6 +68,34 @@ describe('holdfast call', function () {
     expect((await run(['call', url, 'echo', '[1]', '--raw'])).out).to.equal('[1]\n');
   });
 
+  it('prints the items of a stream as they come', async () => {
+    expect(await run(['call', url, 'count', '3'])).to.deep.equal({
+      out: '1\n2\n3\n',
+      err: '',
+      code: 0,
+    });
+  });
+
+  it('reads the items of a stream from stdin, a line of JSON each', async () => {
+    const input = '"tea"\n\n{"a":1}\n';
+    expect(await run(['call', url, 'join'], { input })).to.deep.equal({
+      out: '["tea",{"a":1}]\n',
+      err: '',
+      code: 0,
+    });
+    const shouted = await run(['call', url, 'shout', '--raw'], { input: '"tea"\n"milk"' });
+    expect(shouted).to.include({ out: 'TEAMILK', code: 0 });
+    const wrong = await run(['call', url, 'join'], { input: '"tea"\nmilk\n' });
+    expect(wrong.err).to.include('A line of stdin is not JSON');
+    expect(wrong.out).to.equal('');
+    expect(wrong.code).to.not.equal(0);
+  });
+
+  it('sends stdin as it comes with --chunks', async () => {
+    const { out, code } = await run(['call', url, 'join', '--chunks'], { input: 'no JSON {' });
+    expect({ out, code }).to.deep.equal({ out: '[{"$base64":"bm8gSlNPTiB7"}]\n', code: 0 });
+  });
+
   it('exits with 1 when the handler failed, and tells what it said', async () => {
     const { out, err, code } = await run(['call', url, 'fail', '"no tea"']);
     expect({ out, code }).to.deep.equal({ out: '', code: 1 });

@@ -21,6 +21,9 @@ export const verbs = defineVerbs({
   refuseForGood: mutate<void, void>(),
   hang: mutate<void, void>(),
   pid: read<void, number>(),
+  count: read.serverStream<number, number>(),
+  join: mutate.clientStream<void, unknown, unknown[]>(),
+  shout: mutate.duplex<void, string, string>(),
 });
 
 /** Emits `hangs`, with the handler's signal, when a call hangs. */
@@ -30,6 +33,17 @@ const lines: string[] = [];
 let paid = 0;
 
 export const handlers: Handlers<typeof verbs> = {
+  count: async function* (count) {
+    for (let item = 1; item <= count; item++) yield item;
+  },
+  join: async (_input, { items }) => {
+    const joined: unknown[] = [];
+    for await (const item of items) joined.push(item);
+    return joined;
+  },
+  shout: async function* (_input, { items }) {
+    for await (const text of items) yield text.toUpperCase();
+  },
   list: () => lines,
   echo: (input) => input,
   put: (line) => {
