@@ -103,13 +103,17 @@ export function slope(times: readonly number[], values: readonly number[]): numb
   return below === 0 ? 0 : above / below;
 }
 
-/** What rises by more than its bound; of the roles whose process stays the same, all. */
+/**
+ * What rises by more than its bound. Where processes come and go, memory tells how old they are, and
+ * only what is open counts.
+ */
 export function rises(roles: readonly RoleTrends[]): string[] {
   const found: string[] = [];
-  for (const { role, trends } of roles) {
+  for (const { role, processes, trends } of roles) {
     for (const [column, bound] of Object.entries(bounds)) {
       const rise = trends[column]?.rise;
       if (rise === undefined || rise <= bound) continue;
+      if (processes > 1 && column.endsWith('Bytes')) continue;
       found.push(`${role}: ${column} rises by ${Math.round(rise)} (bound ${bound})`);
     }
   }

@@ -96,6 +96,7 @@ const visitor = new ClientActor(folder, 'visitor', seed + 2);
 const startMs = Date.now();
 const sampler = new Sampler(folder, 'director', sampleMs, () => ({
   processes: descendants(process.pid).length,
+  sockets: process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length,
 }));
 
 const stop = new AbortController();

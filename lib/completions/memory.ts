@@ -43,6 +43,9 @@ export interface MemoryStoreBounds {
 /** A full store is not looked through more often. */
 const sweepEveryMs = 100;
 
+/** Nor one that is not full; so memory follows the calls of late, and not those of the busiest time. */
+const tidyEveryMs = 10_000;
+
 /** What a record takes beside its key and its reply, about. */
 const entryBytes = 200;
 
@@ -58,10 +61,17 @@ export class MemoryCompletionStore implements CompletionStore {
   #bytes = 0;
   /** Before this it is no use to look for records that have expired. */
   #sweepAt = 0;
+  /** From then on it is looked through although it is not full. */
+  #tidyAt = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock, bounds: MemoryStoreBounds) {
     this.#clock = clock;
     this.#bounds = bounds;
+  }
+
+  /** Records that are held, also those that have expired. */
+  get size(): number {
+    return this.#entries.size;
   }
 
   begin(request: BeginRequest): Begun {
@@ -76,7 +86,7 @@ export class MemoryCompletionStore implements CompletionStore {
       return { state: 'done', completion: entry.completion };
     }
     if (entry !== undefined) this.#remove(key, entry);
-    if (this.#isFull()) this.#expire(now);
+    if (this.#isFull() || now >= this.#tidyAt) this.#expire(now);
     if (this.#isFull()) return { state: 'full' };
     const bytes = entryBytes + key.length + fingerprint.length;
     this.#bytes += bytes;
@@ -95,7 +105,7 @@ export class MemoryCompletionStore implements CompletionStore {
     entry.bytes += added;
     this.#bytes += added;
     entry.expiresAt = this.#clock.now() + request.keepMs;
-    this.#sweepAt = Math.min(this.#sweepAt, entry.expiresAt);
+    this.#endsAt(entry.expiresAt);
   }
 
   abandon(request: BeginRequest): void {
@@ -130,7 +140,7 @@ export class MemoryCompletionStore implements CompletionStore {
       const isLost = completion === undefined;
       this.#entries.set(key, { fingerprint, owner, ticket, expiresAt, completion, bytes, isLost });
       this.#bytes += bytes;
-      this.#sweepAt = Math.min(this.#sweepAt, expiresAt);
+      this.#endsAt(expiresAt);
     }
   }
 
@@ -159,6 +169,12 @@ export class MemoryCompletionStore implements CompletionStore {
     this.#bytes -= bytes;
   }
 
+  /** A record has been given its time. */
+  #endsAt(expiresAt: number): void {
+    this.#sweepAt = Math.min(this.#sweepAt, expiresAt);
+    this.#tidyAt = Math.min(this.#tidyAt, expiresAt);
+  }
+
   #expire(now: number): void {
     if (now < this.#sweepAt) return;
     let next = Number.POSITIVE_INFINITY;
@@ -167,6 +183,7 @@ export class MemoryCompletionStore implements CompletionStore {
       else next = Math.min(next, entry.expiresAt);
     }
     this.#sweepAt = Math.max(next, now + sweepEveryMs);
+    this.#tidyAt = Math.max(next, now + tidyEveryMs);
   }
 }
 

@@ -58,13 +58,18 @@ describe('The soak', () => {
   });
 
   describe('looks whether what is held is flat', () => {
-    const sampled = (heapAt: (minute: number) => number): string[] => {
-      const base = { role: 'steady', pid: 1, externalBytes: 0, rssBytes: 0 };
+    const sampled = (heapAt: (minute: number) => number, pidAt = (_: number) => 1): string[] => {
+      const base = { role: 'steady', externalBytes: 0, rssBytes: 0 };
       const rest = { ...base, descriptors: 20, wheel: 3, cpuMs: 0, counts: { sessions: 2 } };
       write(
         files.samples,
         ...Array.from({ length: 60 }, (_, minute) =>
-          JSON.stringify({ ...rest, atMs: minute * minuteMs, heapBytes: heapAt(minute) }),
+          JSON.stringify({
+            ...rest,
+            pid: pidAt(minute),
+            atMs: minute * minuteMs,
+            heapBytes: heapAt(minute),
+          }),
         ),
       );
       return rises(trendsOf(readSamples(folder), 0, 60 * minuteMs));
@@ -82,6 +87,12 @@ describe('The soak', () => {
       const found = sampled((minute) => minute * perMinute + (minute % 3) * 100_000);
       expect(found).to.have.length(1);
       expect(found[0]).to.match(/^steady: heapBytes rises by /);
+    });
+
+    it('asks of the memory of processes that come and go nothing', () => {
+      const perMinute = bounds.heapBytes / 30;
+      const pidAt = (minute: number): number => 1 + Math.floor(minute / 50);
+      expect(sampled((minute) => minute * perMinute, pidAt)).to.deep.equal([]);
     });
   });
 });

@@ -52,6 +52,29 @@ describe('the completion store in memory', () => {
     expect(store.begin(requestFor('c'))).to.deep.equal({ state: 'new' });
   });
 
+  it('lets go of records that have expired, long before it is full', () => {
+    const { store, clock } = storeOf(megabyte);
+    for (let number = 0; number < 500; number++) {
+      const request = requestFor(`k${number}`);
+      store.begin(request);
+      store.finish(request, { kind: 'reply', value: Buffer.alloc(100), isBytes: true });
+      clock.advance(request.keepMs / 10);
+    }
+    expect(store.size).to.be.within(10, 25);
+  });
+
+  it('keeps calls that run for as long as they do', () => {
+    const { store, clock } = storeOf(megabyte);
+    store.begin(requestFor('runs'));
+    for (let number = 0; number < 10; number++) {
+      const request = requestFor(`k${number}`);
+      store.begin(request);
+      store.finish(request, { kind: 'reply', value: undefined, isBytes: false });
+      clock.advance(10 * request.keepMs);
+    }
+    expect(store.begin(requestFor('runs'))).to.include({ state: 'running' });
+  });
+
   it('is made for several servers by a function with options of its own', async () => {
     const store = memoryCompletions({ maxRecords: 1 });
     expect(store.id).to.have.length(36);
