@@ -295,7 +295,8 @@ function faultsOf(
       kind: random.weighted<FaultKind>(weights),
       client: isNear ? near.client : random.int(0, clients - 1),
       server: random.int(0, servers - 1),
-      ms: random.logBetween(1, 30_000),
+      // Nobody is away for longer than handlers are kept running for their client.
+      ms: random.logBetween(1, isUnseen ? 5_000 : 30_000),
       bytes: Math.floor(random.logBetween(1, random.pick([20, 500, 100_000]))),
       isReset: random.chance(0.5),
       isHasty: random.chance(0.5),
