@@ -31,6 +31,7 @@ import { Inquiry } from './inquiry.ts';
 import { Judge } from './judge.ts';
 import { countSettled, notMade } from './observing.ts';
 import type { GivenOptions, ResolvedClientOptions } from './options.ts';
+import { Overtakers } from './overtakers.ts';
 import { Pacing } from './pacing.ts';
 import { type Decision, settingOfCopies } from './replay.ts';
 import type { VerbUse } from './verb-use.ts';
@@ -58,6 +59,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   unacknowledged = 0;
   /** Calls that were given up while in doubt: their handlers may run on. */
   readonly abandoned: Abandoned = new Abandoned();
+  readonly overtakers: Overtakers = new Overtakers();
 
   constructor(owner: CallsOwner, options: ResolvedClientOptions, protocol: Protocol) {
     this.#owner = owner;
@@ -153,6 +155,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.#pendingBytes += byteLength;
     if (table.size === 0) this.#wheel.hold();
     table.add(call);
+    this.overtakers.begin(call);
     call.watch = watch;
     call.extras = extrasOf(call, input, defaults, this.#bounds, this);
     this.#queue.push(call);
@@ -325,8 +328,8 @@ export class Calls implements Deadlines, AttemptsOwner {
     call.isSettled = true;
     call.link = undefined;
     if (call.isRecorded) this.unacknowledged++;
-    const isInDoubt = call.lostLink !== undefined && call.isRecorded;
-    if (isInDoubt || link !== undefined) this.abandoned.add(call.number);
+    this.overtakers.settled(call);
+    if (link ?? (call.isRecorded && call.lostLink)) this.abandoned.add(call.number);
     this.doubts.resolve(call);
     // An attempt on another link than the one that answered: nobody waits for it any more.
     link?.cancel(call.number);

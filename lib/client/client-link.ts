@@ -22,7 +22,7 @@ import { markSentBefore, putOut } from './sent-calls.ts';
 import type { StallWatch, WatchedLink } from './stall-watch.ts';
 import { ServerTable } from './tables.ts';
 import { mustVerify } from './verify.ts';
-import { Watermark } from './watermark.ts';
+import { type Acknowledgement, Watermark } from './watermark.ts';
 
 /**
  * One live connection of a client: a channel, the protocol on it, the calls in flight. It notices
@@ -108,7 +108,7 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
     this.stall = context.patiences?.watch(this, owner);
     this.#pulse = new Heartbeat(this, () => this.#onAlarm(), this.stall, context.options);
     this.asked = owner.inDoubt();
-    this.#watermark = new Watermark(owner);
+    this.#watermark = new Watermark(owner.settled);
     this.#wire = context.protocol.clientWire(this, {
       session,
       link: ordinal,
@@ -382,8 +382,8 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
     this.streams.flush();
   }
 
-  #acknowledge(number: number | undefined): void {
-    const message = number === undefined ? undefined : this.#wire.acknowledge?.(number);
+  #acknowledge(news: Acknowledgement | undefined): void {
+    const message = news && this.#wire.acknowledge?.(news.number, news.settled);
     if (message !== undefined) this.outbox.pushAll(message);
   }
 
@@ -393,13 +393,12 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
       this.destroy(undefined);
       return;
     }
-    if (this.inFlight === 0 && !this.#isVerifying) {
-      // The last word before the link is idle: the server need not keep anything for us.
-      this.#acknowledge(this.#watermark.last(this.#context.options.clock.now()));
-      this.outbox.flush();
-      return;
-    }
-    const silentMs = this.#pulse.beat(this.#context.options.clock.now());
+    const now = this.#context.options.clock.now();
+    // Before the link is idle, and with a stream it may never be: the server need not keep it for us.
+    this.#acknowledge(this.#watermark.last(now));
+    this.outbox.flush();
+    if (this.inFlight === 0 && !this.#isVerifying) return;
+    const silentMs = this.#pulse.beat(now);
     if (silentMs === undefined) return;
     this.#context.idleLife.died(this.#silenceMs);
     this.destroy(linkFaults.silence(this.label, silentMs));

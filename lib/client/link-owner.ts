@@ -15,6 +15,7 @@ import type { ResolvedClientOptions } from './options.ts';
 import type { Patiences } from './patiences.ts';
 import type { StallListener } from './stall-watch.ts';
 import type { Tables } from './tables.ts';
+import type { Acknowledging } from './watermark.ts';
 
 /** A call, as far as a link uses it. */
 export interface LinkedCall extends EncodedCall {
@@ -47,10 +48,8 @@ export interface LinkOwner<Link> extends StallListener<Link> {
   inDoubt(): readonly number[];
   /** True when no other link is there, and {@link inDoubt} gives all calls that were on earlier ones. */
   readonly isAlone: boolean;
-  /** All calls below this number are settled, as far as the server needs to know. */
-  acknowledged(): number;
-  /** How many answers the server could drop since that was asked last. */
-  readonly unacknowledged: number;
+  /** Knows which calls have settled. */
+  readonly settled: Acknowledging;
   /** The next call, stamped for this link; undefined when none waits that it can carry. */
   nextCall(link: Link, now: number): LinkedCall | undefined;
   /**

@@ -17,6 +17,7 @@ import type { LinksListener, SharedByLinks } from './links-surroundings.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { patiencesFor } from './patiences.ts';
 import { Readers } from './readers.ts';
+import type { Acknowledging } from './watermark.ts';
 
 /**
  * The links of one client: at most one that calls are sent on (and further ones, where the protocol
@@ -156,12 +157,8 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     return this.#link === undefined && this.#others.size === 0 && this.calls.doubts.areFew;
   }
 
-  get unacknowledged(): number {
-    return this.calls.unacknowledged;
-  }
-
-  acknowledged(): number {
-    return this.calls.acknowledged();
+  get settled(): Acknowledging {
+    return this.calls;
   }
 
   onDialled(link: ClientLink): void {

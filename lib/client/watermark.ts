@@ -1,9 +1,21 @@
+import type { Overtakers } from './overtakers.ts';
+
 /** Who knows what the server need not keep. */
 export interface Acknowledging {
   /** All calls below this number are settled, as far as the server needs to know. */
   acknowledged(): number;
+  /** Those above it. */
+  readonly overtakers: Pick<Overtakers, 'take'>;
   /** How many answers the server could drop since that was asked last. */
   readonly unacknowledged: number;
+}
+
+/** What the server need not keep. */
+export interface Acknowledgement {
+  /** All calls below it are settled. */
+  readonly number: number;
+  /** Others that are. */
+  readonly settled: readonly number[];
 }
 
 /** The server is told after so many calls, or so long after the last time. */
@@ -26,19 +38,20 @@ export class Watermark {
     return this.#told;
   }
 
-  /** The number to tell now, if it is time and there is a new one. */
-  due(now: number): number | undefined {
+  /** What to tell now, if it is time and there is something new. */
+  due(now: number): Acknowledgement | undefined {
     const { unacknowledged } = this.#owner;
     const isDue = unacknowledged >= tellEach || now - this.#toldAt > tellAfterMs;
     return isDue ? this.last(now) : undefined;
   }
 
-  /** The number to tell before the link falls silent, if there is a new one. */
-  last(now: number): number | undefined {
+  /** What to tell before the link falls silent, if there is something new. */
+  last(now: number): Acknowledgement | undefined {
     this.#toldAt = now;
     const number = this.#owner.acknowledged();
-    if (number === this.#told) return undefined;
+    const settled = this.#owner.overtakers.take(number);
+    if (number === this.#told && settled.length === 0) return undefined;
     this.#told = number;
-    return number;
+    return { number, settled };
   }
 }

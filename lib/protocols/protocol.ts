@@ -241,8 +241,8 @@ export interface ClientWire {
    * then, for its answer would be in the way of the next.
    */
   cancel(number: number): Buffer | undefined;
-  /** All calls below `number` are settled: their answers need not be kept. */
-  acknowledge?(number: number): Buffer;
+  /** All calls below `number` are settled, and those that are named: no need to keep their answers. */
+  acknowledge?(number: number, settled: readonly number[]): Buffer;
   /** Asks what became of calls that were sent on links which are gone. */
   ask?(numbers: readonly number[]): Buffer;
 }

@@ -140,6 +140,16 @@ export class Records {
     if (this.#size === 0 && this.#mask >= lastingCapacity) this.#reset();
   }
 
+  /** The client has settled a call while others before it go on: its answer is not asked for. */
+  settle(number: number): void {
+    const slot = number & this.#mask;
+    const buffer = this.#buffers[slot];
+    if (this.#numbers[slot] !== number || buffer === undefined) return;
+    this.#budget.giveBack(bytesOf(this.#at(slot, buffer)));
+    this.#buffers[slot] = undefined;
+    this.#bodies[slot] = undefined;
+  }
+
   /** Everything that is known, for another server. */
   export(): {
     readonly acknowledged: number;

@@ -240,9 +240,10 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.session?.cancel(number);
   }
 
-  onAcknowledge(number: number): void {
+  onAcknowledge(number: number, settled: readonly number[]): void {
     if (this.session === undefined) throw tooEarly();
     this.session.acknowledge(number);
+    for (const each of settled) this.session.records.settle(each);
   }
 
   onAsk(numbers: readonly number[]): void {

@@ -37,6 +37,22 @@ describe('Records', () => {
     expect(budget.bytes).to.equal(9);
   });
 
+  it('let go of an answer that is settled before others, and do not take its number for new', () => {
+    for (const number of [7, 8, 9]) records.keep(number, frameOf(`answer ${number}`));
+    records.settle(8);
+    records.settle(8);
+    records.settle(1_000);
+    expect([7, 8, 9].map((number) => records.fateOf(number))).to.deep.equal([
+      'done',
+      'forgotten',
+      'done',
+    ]);
+    expect(records.fateOf(1_000)).to.equal('never');
+    expect(budget.bytes).to.equal(16);
+    records.acknowledge(10);
+    expect([budget.bytes, records.isEmpty]).to.deep.equal([0, true]);
+  });
+
   it('keep a body without copying it, unless they would hold on to much more than that', () => {
     const whole = new Uint8Array(5_000);
     records.keep(7, frameOf('', whole));

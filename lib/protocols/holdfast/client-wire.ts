@@ -1,7 +1,7 @@
 import type { HoldfastError, RemoteFailure } from '../../errors.ts';
 import type { ClientHello, ClientSink, ClientWire, Refusal } from '../protocol.ts';
 import { truncated, unexpected } from './bad-frames.ts';
-import { numberFrame, uint32Frame } from './control-frames.ts';
+import { numberFrame, numbersFrame, uint32Frame } from './control-frames.ts';
 import { decodeFault, delay, fields } from './fault.ts';
 import { FrameDecoder, type FrameSink } from './frame-decoder.ts';
 import { FrameType, maxHelloBytes, readNumber, readUint32 } from './frames.ts';
@@ -54,8 +54,8 @@ export class HoldfastClientWire implements ClientWire, FrameSink {
     return numberFrame(FrameType.cancel, number);
   }
 
-  acknowledge(number: number): Buffer {
-    return numberFrame(FrameType.acknowledge, number);
+  acknowledge(number: number, settled: readonly number[] = []): Buffer {
+    return numbersFrame(FrameType.acknowledge, [number, ...settled]);
   }
 
   ask(numbers: readonly number[]): Buffer {

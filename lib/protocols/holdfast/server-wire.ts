@@ -44,7 +44,7 @@ export interface ServerSink {
   /** `call` is one object that is used again and again. */
   onCall(call: ArrivedCall): void;
   onCancel(number: number): void;
-  onAcknowledge(number: number): void;
+  onAcknowledge(number: number, settled: readonly number[]): void;
   onAsk(numbers: readonly number[]): void;
   onPing(token: number): void;
   onPong(token: number): void;
@@ -164,6 +164,12 @@ export class HoldfastServerWire implements FrameSink {
     this.#sink.onCall(call);
   }
 
+  #onAcknowledge(body: Buffer): void {
+    const [number, ...settled] = decodeNumbers('ACKNOWLEDGE', body);
+    if (number === undefined) throw truncated('ACKNOWLEDGE');
+    this.#sink.onAcknowledge(number, settled);
+  }
+
   #onOther(type: number, buffer: Buffer, start: number, end: number): void {
     if (!this.#greeted) {
       if (type !== FrameType.hello) throw unexpected(type);
@@ -180,8 +186,7 @@ export class HoldfastServerWire implements FrameSink {
         this.#sink.onCancel(readNumber(buffer, start));
         return;
       case FrameType.acknowledge:
-        if (end - start !== 6) throw truncated('ACKNOWLEDGE');
-        this.#sink.onAcknowledge(readNumber(buffer, start));
+        this.#onAcknowledge(buffer.subarray(start, end));
         return;
       case FrameType.ask:
         this.#sink.onAsk(decodeNumbers('ASK', buffer.subarray(start, end)));

@@ -105,6 +105,11 @@ const fromClient: readonly Golden[] = [
     encode: () => clientWire().acknowledge(258),
     heard: ['acknowledge', 258],
   },
+  {
+    name: 'ACKNOWLEDGE that names 300 and 301 behind 258',
+    encode: () => clientWire().acknowledge(258, [300, 301]),
+    heard: ['acknowledge', 258, 300, 301],
+  },
   { name: 'ASK 258', encode: () => clientWire().ask([258, 259]), heard: ['ask', [258, 259]] },
 ];
 

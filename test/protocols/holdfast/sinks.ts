@@ -130,8 +130,8 @@ export class ServerRecorder implements ServerSink {
     this.events.push(['ask', numbers]);
   }
 
-  onAcknowledge(number: number): void {
-    this.events.push(['acknowledge', number]);
+  onAcknowledge(number: number, settled: readonly number[]): void {
+    this.events.push(['acknowledge', number, ...settled]);
   }
 
   onPing(token: number): void {
