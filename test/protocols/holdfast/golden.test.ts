@@ -59,12 +59,7 @@ function reply(number: number, value: unknown): Golden {
 
 const remote = { code: 'ENOENT', message: 'no such file', data: { path: 'a' } };
 const passing = { code: 'EBUSY', message: 'try later', transient: true };
-const busy = {
-  code: 'ERR_HOLDFAST_REFUSED',
-  message: 'busy',
-  retryAfterMs: 500,
-  final: false,
-};
+const busy = { code: 'ERR_HOLDFAST_REFUSED', message: 'busy', retryAfterMs: 500, final: false };
 const late = {
   code: 'ERR_HOLDFAST_DEADLINE',
   message: 'too late',
