@@ -57,8 +57,8 @@ export class DialRace {
   readonly #alarm: Alarm;
   #isOver = false;
   #dialledAt = Number.NEGATIVE_INFINITY;
-  /** Until when the hello that was said last has time; undefined when it has had it, or none was. */
-  #greetedUntil: number | undefined;
+  /** When hello was said last; undefined when that has had its time, or none was. */
+  #greetedAt: number | undefined;
   #restsUntil = never;
 
   constructor(owner: DialRaceOwner, terms: DialRaceTerms) {
@@ -80,7 +80,7 @@ export class DialRace {
   /** The hello was answered. For a while one channel is kept in reserve, or still dialled. */
   rest(): void {
     this.#restsUntil = this.#terms.clock.now() + reserveMs;
-    this.#greetedUntil = undefined;
+    this.#greetedAt = undefined;
     this.#go();
   }
 
@@ -103,8 +103,8 @@ export class DialRace {
       this.stop(unused);
       return;
     }
-    if (this.#greetedUntil !== undefined && now >= this.#greetedUntil) {
-      this.#greetedUntil = undefined;
+    if (now >= this.#helloEndsAt(now)) {
+      this.#greetedAt = undefined;
       patience?.helloLost();
       this.#owner.onUnanswered();
     }
@@ -114,19 +114,35 @@ export class DialRace {
 
   /** Sees to a channel in reserve while a hello waits for its answer, or has got it. */
   #reserve(now: number): void {
-    const isWanted = this.#terms.patience?.isLossy(now) === true && this.#spares.size === 0;
-    if (isWanted) this.#dialOn(now);
-    else this.#goAt(this.#endsAt);
+    const wantedAt = this.#reserveAt(now);
+    if (now >= wantedAt) this.#dialOn(now);
+    else this.#goAt(Math.min(wantedAt, this.#endsAt(now)));
+  }
+
+  /**
+   * When that is of use: at once where packets are lost. Where a hello is not answered for long, it
+   * shows by another connect whether they are.
+   */
+  #reserveAt(now: number): number {
+    const { patience } = this.#terms;
+    if (patience === undefined || this.#spares.size > 0) return never;
+    if (patience.isLossy(now)) return now;
+    return this.#greetedAt === undefined ? never : this.#greetedAt + patience.doubtMs;
   }
 
   /** True while a hello waits for its answer, or has got it: hello is not said on another channel. */
   get #isWaiting(): boolean {
-    return this.#greetedUntil !== undefined || this.isResting;
+    return this.#greetedAt !== undefined || this.isResting;
   }
 
   /** When that has lasted for long enough. */
-  get #endsAt(): number {
-    return Math.min(this.#greetedUntil ?? never, this.#restsUntil);
+  #endsAt(now: number): number {
+    return Math.min(this.#helloEndsAt(now), this.#restsUntil);
+  }
+
+  #helloEndsAt(now: number): number {
+    if (this.#greetedAt === undefined) return never;
+    return this.#greetedAt + (this.#terms.patience?.helloMs(now) ?? never);
   }
 
   #goAt(time: number): void {
@@ -158,8 +174,7 @@ export class DialRace {
 
   #greet(channel: Channel, now: number): boolean {
     if (!this.#owner.greet(channel)) return false;
-    const waitMs = this.#terms.patience?.helloMs(now) ?? never;
-    this.#greetedUntil = now + waitMs;
+    this.#greetedAt = now;
     this.#go();
     return true;
   }
@@ -175,7 +190,7 @@ export class DialRace {
       this.#dial(now, now + waitMs);
     }
     const nextAt = this.#dials.size < width ? this.#dialledAt + waitMs / width : never;
-    this.#goAt(Math.min(nextAt, this.#endsAt, ...[...this.#dials].map(({ until }) => until)));
+    this.#goAt(Math.min(nextAt, this.#endsAt(now), ...[...this.#dials].map(({ until }) => until)));
   }
 
   #dial(now: number, until: number): void {
@@ -189,8 +204,9 @@ export class DialRace {
       },
       (error: unknown) => {
         if (!this.#dials.delete(dial)) return;
+        // What was to be a reserve is no failure.
         if (this.isResting) this.stop(unused);
-        else this.#owner.onFailed(error);
+        else if (this.#greetedAt === undefined) this.#owner.onFailed(error);
       },
     );
   }

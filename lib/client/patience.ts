@@ -76,6 +76,9 @@ const lossyMs = 10_000;
 /** Where no packets seem to be lost a server may be slow: it gets so many times as long. */
 const slowFactor = { least: 8, answers: 2 } as const;
 
+/** A connect to see whether packets are lost is a load too: it comes after so many times as long. */
+const doubtFactor = 20;
+
 /**
  * How long a client waits for an answer before it takes the path, or the connection, for the cause.
  * Learned from round trips: the least of the last few, because those that were held up by losses say
@@ -143,6 +146,11 @@ export class Patience {
   /** No answer to a connect for so long: another is tried. */
   get connectMs(): number {
     return grown(this.#waitFor(this.#connects.leastMs), this.#deafConnects, stepOf.connects);
+  }
+
+  /** No answer to a hello for so long: it is asked by another connect whether packets are lost. */
+  get doubtMs(): number {
+    return this.#afterMs * doubtFactor;
   }
 
   /** No answer to a hello for so long: it is tried on another connection. */

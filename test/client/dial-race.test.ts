@@ -156,6 +156,37 @@ describe('A race of dials', () => {
     expect(dials).to.have.length(1);
   });
 
+  it('asks by another connect whether packets are lost when a first hello is not answered for long', async () => {
+    patience = new Patience(200);
+    begin(patience);
+    const [first, second] = [new ScriptedChannel(), new ScriptedChannel()];
+    dials[0]?.open(first);
+    await pass(3_900);
+    expect(dials).to.have.length(1);
+    await pass(120);
+    expect(dials).to.have.length(2);
+    expect(unanswered).to.equal(0);
+    // That one is not answered either.
+    await pass(400);
+    expect(unanswered).to.equal(1);
+    dials.at(-1)?.open(second);
+    await pass(20);
+    expect(greeted).to.deep.equal([first, second]);
+  });
+
+  it('does not give up a hello for a slow server because a dial in reserve is refused', async () => {
+    patience = new Patience(200);
+    begin(patience);
+    dials[0]?.open(new ScriptedChannel());
+    for (let passed = 0; passed < 5_000; passed += 4) {
+      for (const { fail } of dials.slice(1)) fail(new Error('refused'));
+      await clock.pass(4);
+    }
+    expect(dials.length).to.be.within(2, 50);
+    expect(failures).to.deep.equal([]);
+    expect(unanswered).to.equal(0);
+  });
+
   it('says that a dial failed, but not while it rests', async () => {
     begin(patience);
     const refused = new Error('refused');
