@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import type { Answer, Close } from './orders.ts';
 import { programCommand, type Side } from './program.ts';
 
@@ -22,9 +23,25 @@ export class BenchProcess<Order extends { readonly do: string }> {
     script: URL,
     ...given: readonly string[]
   ): Promise<BenchProcess<Order>> {
-    const [file = '', ...args] = programCommand(script, side, given);
+    const command = programCommand(script, side, given);
+    return await BenchProcess.#run<Order>(command, `${side} of ${given[0] ?? script.href}`);
+  }
+
+  /** Starts a script by another command, which becomes it in the end; bound to no core. */
+  static startBehind<Order extends { readonly do: string }>(
+    wrapper: readonly string[],
+    script: URL,
+  ): Promise<BenchProcess<Order>> {
+    const path = fileURLToPath(script);
+    return BenchProcess.#run<Order>([...wrapper, process.execPath, path], path);
+  }
+
+  static async #run<Order extends { readonly do: string }>(
+    [file = '', ...args]: readonly string[],
+    name: string,
+  ): Promise<BenchProcess<Order>> {
     const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    const started = new BenchProcess<Order>(child, `${side} of ${given[0] ?? script.href}`);
+    const started = new BenchProcess<Order>(child, name);
     try {
       await started.#answer();
       return started;
@@ -32,6 +49,15 @@ export class BenchProcess<Order extends { readonly do: string }> {
       child.kill();
       throw error;
     }
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  /** Ends the process at once. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
   }
 
   /** Sends one order and resolves with its answer. Not to be called before the last has come. */
