@@ -29,11 +29,15 @@ export interface DialRaceTerms {
 
 interface Dial {
   readonly abort: AbortController;
-  /** It is given up then. */
+  /** It is given up then, unless it is answered. */
   readonly until: number;
+  /** When the far end's system has answered, though its server has not. */
+  answeredAt: number | undefined;
 }
 
 const never = Number.POSITIVE_INFINITY;
+
+const isNumber = (value: number | undefined): value is number => value !== undefined;
 
 /** For so long after a link is up a channel is kept in reserve for the next. */
 const reserveMs = 2_000;
@@ -153,8 +157,9 @@ export class DialRace {
   /** What was not answered in time is tried anew. */
   #giveUpDials(now: number): void {
     for (const dial of this.#dials) {
-      if (now < dial.until) continue;
-      this.#terms.patience?.connectLost(now);
+      if (now < this.#dialEndsAt(dial, now)) continue;
+      if (dial.answeredAt === undefined) this.#terms.patience?.connectLost(now);
+      else this.#terms.patience?.helloLost();
       this.#dials.delete(dial);
       dial.abort.abort(new HoldfastError('ERR_HOLDFAST_DIAL', 'Not answered in time'));
     }
@@ -180,26 +185,45 @@ export class DialRace {
   }
 
   #dialOn(now: number): void {
-    const { patience, width } = this.#terms;
+    const { patience } = this.#terms;
     if (patience === undefined) {
       if (this.#dials.size === 0) this.#dial(now, never);
       return;
     }
-    const waitMs = patience.connectMs;
-    if (this.#dials.size < width && now >= this.#dialledAt + waitMs / width) {
-      this.#dial(now, now + waitMs);
-    }
-    const nextAt = this.#dials.size < width ? this.#dialledAt + waitMs / width : never;
-    this.#goAt(Math.min(nextAt, this.#endsAt(now), ...[...this.#dials].map(({ until }) => until)));
+    if (now >= this.#nextDialAt(patience, now)) this.#dial(now, now + patience.connectMs);
+    const ends = [...this.#dials].map((dial) => this.#dialEndsAt(dial, now));
+    this.#goAt(Math.min(this.#nextDialAt(patience, now), this.#endsAt(now), ...ends));
+  }
+
+  /**
+   * When another dial is begun beside those that there are. Where one was answered by the far end's
+   * system, its server may be slow: then it is for doubt only, as with a hello.
+   */
+  #nextDialAt(patience: Patience, now: number): number {
+    const { width } = this.#terms;
+    if (this.#dials.size >= width) return never;
+    const soonest = this.#dialledAt + patience.connectMs / width;
+    const answered = [...this.#dials].map(({ answeredAt }) => answeredAt).filter(isNumber);
+    const [answeredAt] = answered;
+    if (answeredAt === undefined || patience.isLossy(now)) return soonest;
+    return answered.length > 1 ? never : Math.max(soonest, answeredAt + patience.doubtMs);
+  }
+
+  /** When a dial is given up: one that was answered by the far end's system is like a hello. */
+  #dialEndsAt({ until, answeredAt }: Dial, now: number): number {
+    if (answeredAt === undefined) return until;
+    return answeredAt + (this.#terms.patience?.helloMs(now) ?? never);
   }
 
   #dial(now: number, until: number): void {
-    const dial = { abort: new AbortController(), until };
+    const dial: Dial = { abort: new AbortController(), until, answeredAt: undefined };
     this.#dialledAt = now;
     this.#dials.add(dial);
-    this.#terms.medium.dial(dial.abort.signal).then(
+    const answered = (): void => this.#onAnswered(dial, now);
+    this.#terms.medium.dial(dial.abort.signal, answered).then(
       (channel) => {
-        if (this.#dials.delete(dial)) this.#onOpen(channel, now);
+        if (this.#dials.delete(dial))
+          this.#onOpen(channel, dial.answeredAt === undefined ? now : undefined);
         else channel.destroy();
       },
       (error: unknown) => {
@@ -211,10 +235,20 @@ export class DialRace {
     );
   }
 
-  #onOpen(channel: Channel, dialledAt: number): void {
+  /** From now on it is like a hello that waits for its answer. */
+  #onAnswered(dial: Dial, dialledAt: number): void {
+    const { clock, patience } = this.#terms;
+    if (dial.answeredAt !== undefined || !this.#dials.has(dial)) return;
+    dial.answeredAt = clock.now();
+    patience?.connected(dial.answeredAt - dialledAt);
+    this.#go();
+  }
+
+  /** @param dialledAt undefined where the connect was answered before */
+  #onOpen(channel: Channel, dialledAt: number | undefined): void {
     const { clock, patience } = this.#terms;
     const now = clock.now();
-    patience?.connected(now - dialledAt);
+    if (dialledAt !== undefined) patience?.connected(now - dialledAt);
     if (!this.#isWaiting && this.#spares.size === 0 && this.#greet(channel, now)) return;
     const spare: SpareChannel = new SpareChannel(channel, () => {
       if (this.#spares.delete(spare)) this.#go();

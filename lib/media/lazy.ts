@@ -22,13 +22,13 @@ class Lazy implements Medium, Listener {
     this.#load = load;
   }
 
-  async dial(signal: AbortSignal): Promise<Channel> {
+  async dial(signal: AbortSignal, onAnswered?: () => void): Promise<Channel> {
     this.#medium ??= this.#load().then(({ mediumFromUrl }) => {
       if (mediumFromUrl === undefined) throw this.#cannot('connected to');
       return mediumFromUrl(this.#url);
     });
     const medium = await this.#medium;
-    return medium.dial(signal);
+    return medium.dial(signal, onAnswered);
   }
 
   async listen(accept: (channel: Channel) => void): ReturnType<Listener['listen']> {

@@ -16,8 +16,11 @@ export interface Medium {
    * Opens one channel. Rejects with the medium's own error (`ECONNREFUSED` and the like), or with a
    * `HoldfastError` whose `final` says that dialling again cannot help. When `signal` aborts, the
    * attempt is given up and everything that it opened is closed.
+   *
+   * @param onAnswered called when the far end's system has answered, where the channel is open only
+   *   once its server has, too: what is slow from then on may be the server, and not the path
    */
-  dial(signal: AbortSignal): Promise<Channel>;
+  dial(signal: AbortSignal, onAnswered?: () => void): Promise<Channel>;
 }
 
 /** A way to be reached: what `serve` listens on. */

@@ -39,13 +39,14 @@ class Tls implements Medium, Listener {
     this.address = tlsUrl(settings.host, settings.port);
   }
 
-  async dial(signal: AbortSignal): Promise<Channel> {
+  async dial(signal: AbortSignal, onAnswered?: () => void): Promise<Channel> {
     const { host, port, servername } = this.#settings;
     signal.throwIfAborted();
     const credentials = await this.#credentials('ERR_HOLDFAST_DIAL');
     const { address } = this;
     const lookup = this.#lookup;
-    return dialTls({ host, port, servername, credentials, address, lookup }, signal);
+    const place = { host, port, servername, credentials, address, lookup };
+    return dialTls(place, signal, onAnswered);
   }
 
   listen(accept: (channel: Channel) => void): Promise<Listening> {

@@ -111,13 +111,14 @@ export class FaultMedium implements Medium {
     this.#next = faults.map(checkFaults);
   }
 
-  async dial(signal: AbortSignal): Promise<Channel> {
+  async dial(signal: AbortSignal, onAnswered?: () => void): Promise<Channel> {
     const faults = this.#faultsOf(++this.#dials);
     const { refuse = false, hang = false, dialMs = 0 } = faults;
     if (hang) await unlessAborted(new Promise(() => {}), signal);
     if (dialMs > 0) await this.#pause(dialMs, signal);
     if (refuse !== false) throw refuse === true ? refused(this.address) : refuse;
-    const channel = new FaultChannel(await this.#medium.dial(signal), faults, this.#context);
+    const inner = await this.#medium.dial(signal, onAnswered);
+    const channel = new FaultChannel(inner, faults, this.#context);
     this.#channels.add(channel);
     this.#last = channel;
     return channel;

@@ -8,6 +8,7 @@ import { ScriptedChannel } from '../support/scripted-channel.ts';
 interface Dial {
   readonly at: number;
   readonly signal: AbortSignal;
+  readonly answer: () => void;
   readonly open: (channel: Channel) => void;
   readonly fail: (error: Error) => void;
 }
@@ -25,8 +26,10 @@ describe('A race of dials', () => {
 
   const medium: Medium = {
     address: 'scripted:',
-    dial: (signal) =>
-      new Promise((open, fail) => dials.push({ at: clock.now() - startedAt, signal, open, fail })),
+    dial: (signal, answer = () => {}) =>
+      new Promise((open, fail) =>
+        dials.push({ at: clock.now() - startedAt, signal, answer, open, fail }),
+      ),
   };
 
   function begin(of: Patience | undefined): void {
@@ -96,6 +99,29 @@ describe('A race of dials', () => {
     }
     // At the pace of the beginning it would be six hundred.
     expect(dials.length).to.be.within(30, 70);
+  });
+
+  it('takes the server for slow, and not the path, where its system answers the connect at once', async () => {
+    begin(patience);
+    for (let passed = 0; passed < 20_000; passed += 4) {
+      for (const { answer } of dials) answer();
+      await pass(4);
+    }
+    expect(patience.isLossy(clock.now())).to.equal(false);
+    expect(dials.map(({ at }) => Math.floor(at / 100))).to.deep.equal([0, 16, 48, 88, 128, 168]);
+    expect(open()).to.be.at.most(2);
+    dials.at(-1)?.open(new ScriptedChannel());
+    await pass(4);
+    expect(greeted).to.have.length(1);
+  });
+
+  it('tries another soon where packets are lost, although the connect was answered', async () => {
+    patience.connectLost(clock.now());
+    begin(patience);
+    dials[0]?.answer();
+    await pass(300);
+    expect(dials).to.have.length.of.at.least(2);
+    expect(dials[0]?.signal.aborted).to.equal(true);
   });
 
   it('says hello on another channel when it is not answered in time', async () => {

@@ -22,6 +22,21 @@ describe('The TLS medium', () => {
 
   afterEach(() => bench.close());
 
+  it('tells that the connect was answered, while the server is silent', async () => {
+    const silent = net.createServer((socket) => socket.on('error', () => {}).resume());
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as net.AddressInfo;
+    const stop = new AbortController();
+    const answered = new Promise<void>((resolve) => {
+      tls({ port, ca })
+        .dial(stop.signal, resolve)
+        .catch(() => {});
+    });
+    await answered;
+    stop.abort();
+    await new Promise((resolve) => silent.close(resolve));
+  });
+
   describe('when a certificate is wrong', () => {
     let port: number;
     let executions: Executions;

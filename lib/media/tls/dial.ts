@@ -18,13 +18,18 @@ export interface TlsPlace {
 }
 
 /** Connects, and verifies the server before anything is sent to it. */
-export async function dialTls(place: TlsPlace, signal: AbortSignal): Promise<Channel> {
+export async function dialTls(
+  place: TlsPlace,
+  signal: AbortSignal,
+  onAnswered: () => void = () => {},
+): Promise<Channel> {
   const { address } = place;
   let socket: TLSSocket | undefined;
   const open = (): TLSSocket => {
     socket = connect(optionsOf(place));
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 60_000);
+    socket.once('connect', onAnswered);
     return socket;
   };
   try {
