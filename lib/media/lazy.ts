@@ -12,13 +12,20 @@ export interface MediumModule {
 /** An address whose medium is loaded when it is used for the first time. */
 class Lazy implements Medium, Listener {
   readonly address: string;
+  readonly losesPackets: boolean;
   readonly #url: string;
   readonly #load: () => Promise<MediumModule>;
   #medium: Promise<Medium> | undefined;
 
-  constructor(url: string, address: string, load: () => Promise<MediumModule>) {
+  constructor(
+    url: string,
+    address: string,
+    load: () => Promise<MediumModule>,
+    losesPackets: boolean,
+  ) {
     this.#url = url;
     this.address = address;
+    this.losesPackets = losesPackets;
     this.#load = load;
   }
 
@@ -58,11 +65,13 @@ class Lazy implements Medium, Listener {
  * not load what it needs.
  *
  * @param address the URL without secrets
+ * @param losesPackets as the medium says of itself when it is loaded
  */
 export function lazy(
   url: string,
   address: string,
   load: () => Promise<MediumModule>,
+  losesPackets: boolean,
 ): Medium & Listener {
-  return new Lazy(url, address, load);
+  return new Lazy(url, address, load, losesPackets);
 }

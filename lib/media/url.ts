@@ -24,7 +24,7 @@ const schemes: Readonly<Record<string, (url: string) => Medium & Listener>> = {
   ...Object.fromEntries(
     Object.entries(laterSchemes).map(([scheme, load]) => [
       scheme,
-      (url: string) => lazy(url, withoutSecrets(url), load),
+      (url: string) => lazy(url, withoutSecrets(url), load, scheme === 'tls'),
     ]),
   ),
 };

@@ -54,6 +54,23 @@ const bad: readonly (readonly [url: string, text: RegExp])[] = [
 ];
 
 describe('URLs of media', () => {
+  for (const url of ['tcp://127.0.0.1:1', 'tls://127.0.0.1:1']) {
+    it(`says of ${url} that a network may lose what is sent`, () => {
+      expect(mediumOf(url).losesPackets).to.equal(true);
+    });
+  }
+
+  for (const url of [
+    'unix:/x',
+    'pipe:?command=x',
+    'ssh://me@host/?command=x',
+    'openssh://host/?command=x',
+  ]) {
+    it(`does not say so of ${url}`, () => {
+      expect(mediumOf(url).losesPackets ?? false).to.equal(false);
+    });
+  }
+
   for (const [url, address] of good) {
     it(`takes ${url}`, () => {
       expect(mediumOf(url).address).to.equal(address);
