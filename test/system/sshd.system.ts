@@ -166,7 +166,8 @@ describe('Through a real sshd', () => {
 
     it(`says over ${name} with which code the command ended and what it said`, async () => {
       const client = open(await mediumFor(name, { command: 'echo out of cheese >&2; exit 3' }));
-      const error = await failureOf(client.call.mutate('x', { timeoutMs: 1_000 }));
+      // A busy machine takes a second for the handshake alone.
+      const error = await failureOf(client.call.mutate('x', { timeoutMs: 4_000 }));
       expect(`${error.message}: ${(error.cause as Error).message}`).to.match(
         /exited with code 3: out of cheese/,
       );
