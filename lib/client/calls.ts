@@ -224,18 +224,16 @@ export class Calls implements Deadlines, AttemptsOwner {
   }
 
   /**
-   * The call that an answer is for, if somebody still waits for it.
-   *
+   * The call that an answer on `link` is for, if somebody waits for it; streams stay with their call.
    * @throws HoldfastError `ERR_HOLDFAST_PROTOCOL` when the number was given to no call that was sent:
    *   the stream is out of step, and the link must go
    */
-  answered(number: number): Call | undefined {
+  answered(number: number, link: ClientLink): Call | undefined {
     const call = this.#table.get(number);
-    if (call === undefined ? this.#table.wasGiven(number) : call.attempts > 0) return call;
-    throw new HoldfastError(
-      'ERR_HOLDFAST_PROTOCOL',
-      `Server answers call ${number}, which was never sent`,
-    );
+    if (call === undefined ? this.#table.wasGiven(number) : call.attempts > 0)
+      return call?.stream && call.link !== link ? undefined : call;
+    const why = `Server answers call ${number}, which was never sent`;
+    throw new HoldfastError('ERR_HOLDFAST_PROTOCOL', why);
   }
 
   sendAgain(calls: readonly Call[]): void {

@@ -18,6 +18,8 @@ export interface DiallerOwner {
   mayGreet(): boolean;
   onDialled(link: ClientLink): void;
   onDialFailed(error: Error): void;
+  /** A link has ended whose hello was not answered in time. */
+  onUnansweredEnded(): void;
 }
 
 /**
@@ -113,7 +115,10 @@ export class Dialler implements DialRaceOwner {
   /** A connection ended before its hello. False when the link is none of this dialler's. */
   lost(link: ClientLink, cause: Error | undefined): boolean {
     this.#left.delete(link);
-    if (this.#unanswered.delete(link)) return true;
+    if (this.#unanswered.delete(link)) {
+      this.#owner.onUnansweredEnded();
+      return true;
+    }
     if (link !== this.#opening) return false;
     this.#fail(cause ?? endedEarly(link.label));
     return true;

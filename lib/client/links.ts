@@ -199,38 +199,41 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   }
 
   streamOn(link: ClientLink, number: number): CallStream | undefined {
-    const call = this.calls.answered(number);
-    const stream = call?.link === link ? call.stream : undefined;
+    const stream = this.calls.answered(number, link)?.stream;
     if (stream === undefined) return undefined;
     link.isUseful = true;
     if (this.#tries > 0) this.#onUseful(link);
     return stream;
   }
 
+  onUnansweredEnded(): void {
+    if (this.#isClosed) this.#finish();
+  }
+
   onReply(link: ClientLink, number: number, value: unknown): void {
-    const call = this.calls.answered(number);
+    const call = this.calls.answered(number, link);
     if (this.#tries > 0) this.#onUseful(link);
     if (call !== undefined) this.calls.attempts.onReply(link, call, value);
   }
 
   onUndecodable(link: ClientLink, number: number, error: HoldfastError): void {
-    const call = this.calls.answered(number);
+    const call = this.calls.answered(number, link);
     if (call !== undefined) this.calls.attempts.onUndecodable(link, call, error);
   }
 
   onRemoteError(link: ClientLink, number: number, failure: RemoteFailure): void {
-    const call = this.calls.answered(number);
+    const call = this.calls.answered(number, link);
     if (this.#tries > 0) this.#onUseful(link);
     if (call !== undefined) this.calls.attempts.onRemoteError(link, call, failure);
   }
 
   onRefused(link: ClientLink, number: number, refusal: Refusal): void {
-    const call = this.calls.answered(number);
+    const call = this.calls.answered(number, link);
     if (call !== undefined) this.calls.attempts.onRefused(link, call, refusal);
   }
 
   onUnknown(link: ClientLink, number: number, fate: UnknownFate): void {
-    const call = this.calls.answered(number);
+    const call = this.calls.answered(number, link);
     if (call !== undefined) this.calls.attempts.onUnknown(link, call, fate);
   }
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { ClientOptions } from '../../lib/client/options.ts';
-import { type Client, connect, type Server, serve } from '../../lib/index.ts';
+import { type Client, connect, defineVerbs, mutate, type Server, serve } from '../../lib/index.ts';
 import { all, Gate } from '../support/gate.ts';
 import { Middleman } from '../support/middleman.ts';
 import { Executions, verbs } from '../support/verbs.ts';
@@ -120,6 +120,41 @@ describe('A link that stalls while the path is good for others', () => {
     expect(await client.call.mutate('x')).to.equal('done x');
     expect(events).to.deep.equal([]);
     expect(executions.of('x')).to.equal(1);
+  });
+
+  it('brings no end of a stream whose items come on the fresh one', async () => {
+    const counting = defineVerbs({ count: mutate.serverStream<number, number>() });
+    let executions = 0;
+    const handlers = {
+      async *count(most: number) {
+        executions++;
+        for (let item = 1; item <= most; item++) yield item;
+      },
+    };
+    const streaming = await serve(counting, handlers, { listen: 'tcp://127.0.0.1:0' });
+    const path = await Middleman.before(streaming.urls[0] as string);
+    const client = connect(`tcp://127.0.0.1:${path.port}`, counting);
+    ends.push(async () => {
+      client.destroy();
+      await client.closed;
+      await path.close();
+      await streaming.close();
+    });
+    await client.ready();
+    const [line] = path.lines;
+    path.onLine = (fresh) => {
+      // The hello passes; then the link that was left brings what was on its way, and its end.
+      void fresh.passedDown(1).then(() => {
+        fresh.halt('down');
+        line?.resume('down');
+        void line?.passedDown(1).then(() => setImmediate(() => fresh.resume('down')));
+      });
+    };
+    line?.halt('down');
+    const items: number[] = [];
+    for await (const item of client.call.count(20)) items.push(item);
+    expect(items).to.deep.equal(Array.from({ length: 20 }, (_, at) => at + 1));
+    expect(executions).to.equal(1);
   });
 
   it('is kept while only its handlers are slow', async () => {

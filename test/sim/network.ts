@@ -79,7 +79,7 @@ export class Network {
 
   /** How a process reaches an address. */
   medium(process: Process, address: string): Medium {
-    return { address, dial: (signal) => this.#dial(process, address, signal) };
+    return { address, losesPackets: true, dial: (signal) => this.#dial(process, address, signal) };
   }
 
   /** How a process listens at an address; several may, for a socket can be shared. */
