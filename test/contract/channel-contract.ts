@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { codeOf } from '../../lib/errors.ts';
 import type { Channel } from '../../lib/index.ts';
 import { Recorder, seededBytes, settled, writeAll, writeOnce } from '../support/recorder.ts';
+import { until } from '../support/road.ts';
 import type { Bench, Ends } from './medium-contract.ts';
 
 /** More than any kernel keeps on the way between two sockets of one machine by default. */
@@ -193,8 +194,9 @@ export function describeChannel(benchOf: () => Bench): void {
           taken = at + 65_536;
         }
       })();
+      // Whoever hands the bytes on is a process of its own on some media, and has its turn late.
+      await until(() => atPause > 0);
       await settled(() => taken + far.byteLength);
-      expect(atPause).to.be.above(0);
       expect(far.byteLength, 'bytes delivered while paused').to.equal(atPause);
       expect(taken, 'bytes taken for a reader that does not read').to.be.below(bytes.length / 2);
       far.channel.resume();
