@@ -45,8 +45,8 @@ export const mutants: readonly Mutant[] = [
     '    void older;',
   ]),
   mutant('clients do not acknowledge', 'lib/client/watermark.ts', [
-    '    if (number === this.#told) return undefined;',
-    '    if (number >= this.#told) return undefined;',
+    '    if (number === this.#told && settled.length === 0) return undefined;',
+    '    if (number >= this.#told || settled.length > 0) return undefined;',
   ]),
   mutant(
     'the verdict "never" of a server is believed that never had the call',
