@@ -1,17 +1,16 @@
 import { codeOf, type ErrorCode, HoldfastError, isHoldfastError, messageOf } from '../errors.ts';
 import type { ArrivedItem, StreamCodec } from '../protocols/protocol.ts';
 import { type Due, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
-import { ItemPump } from '../streams/item-pump.ts';
-import type { ItemIterable, ItemSource } from '../streams/item-source.ts';
+import type { ItemSource } from '../streams/item-source.ts';
 import { StreamReceiver } from '../streams/stream-receiver.ts';
-import { StreamSender } from '../streams/stream-sender.ts';
+import type { StreamSender } from '../streams/stream-sender.ts';
 import { givesItems } from '../verbs/kinds.ts';
 import type { VerbRow } from '../verbs/table.ts';
 import type { ResumeFrom } from '../verbs/verb.ts';
 import { Inactivity } from './inactivity.ts';
 import type { LinkedStream, LinkStreams, Telling } from './link-streams.ts';
 import type { GivenOptions, ResolvedClientOptions } from './options.ts';
-import { madeItems, sentCheck } from './sent-items.ts';
+import { SentItems } from './sent-items.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /** A call, as far as its streams use it. */
@@ -46,13 +45,11 @@ export class CallStream implements LinkedStream, Telling {
   readonly #codec: StreamCodec;
   readonly #options: ResolvedClientOptions;
   readonly #verb: VerbUse;
-  readonly #source: ItemSource<unknown> | undefined;
+  readonly #sent: SentItems | undefined;
   readonly #inactivity: Inactivity;
   readonly #wheel: TimerWheel;
   #input: unknown;
   #resumeFrom: ResumeFrom<unknown, unknown> | undefined;
-  #sender: StreamSender | undefined;
-  #pump: ItemPump | undefined;
   #call: StreamedCall | undefined;
   #giveUp: GiveUp = () => {};
   /** The streams of the link on which the call is. */
@@ -82,7 +79,6 @@ export class CallStream implements LinkedStream, Telling {
     this.#options = options;
     this.#verb = verb;
     this.#input = input;
-    this.#source = source;
     this.#wheel = wheelOf(clock);
     this.#inactivity = new Inactivity(
       clock,
@@ -90,7 +86,14 @@ export class CallStream implements LinkedStream, Telling {
       () => this.#isWaiting,
       (limitMs) => this.#end('ERR_HOLDFAST_INACTIVE', `nothing came for ${limitMs} ms`),
     );
-    if (source !== undefined) this.#begin(source);
+    if (source !== undefined) {
+      const limits = { maxFrameBytes, maxBufferedBytes: windowBytes, isRewound: true };
+      this.#sent = new SentItems(verb, source, codec, limits, {
+        onPushed: () => this.#onPushed(),
+        onEnded: () => this.#onSourceEnded(),
+        onFailed: (error) => this.#onSourceFailed(error),
+      });
+    }
     if (!hasItems) return;
     this.receiver = new StreamReceiver({
       codec,
@@ -117,6 +120,10 @@ export class CallStream implements LinkedStream, Telling {
     };
   }
 
+  get #sender(): StreamSender | undefined {
+    return this.#sent?.sender;
+  }
+
   /** The application has seen a part of the reply, and cannot be given the rest by another one. */
   get isReplySeen(): boolean {
     const delivered = this.#deliveredBefore + (this.receiver?.delivered ?? 0);
@@ -125,8 +132,7 @@ export class CallStream implements LinkedStream, Telling {
 
   /** What was taken from the source cannot be had again. */
   get isInputConsumed(): boolean {
-    if (this.#sender === undefined || this.#pump?.isUntouched) return false;
-    return !this.#sender.isRewindable && typeof this.#source !== 'function';
+    return this.#sent?.isConsumed === true;
   }
 
   /** The code of an error: with the connection a part of what was to be whole may have gone. */
@@ -210,11 +216,7 @@ export class CallStream implements LinkedStream, Telling {
       receiver.restart();
       link.tell(call.number, receiver.takeCredit());
     }
-    if (this.#sender === undefined) return;
-    if (this.#sender.isRewindable) this.#sender.rewind();
-    else this.#begin(this.#source as ItemSource<unknown>);
-    this.#sender.number = call.number;
-    this.#sender.maxFrameBytes = link.maxFrameBytes;
+    this.#sent?.begin(call.number, link.maxFrameBytes);
   }
 
   /** The server has the call from an earlier link: its streams go on here. */
@@ -256,8 +258,8 @@ export class CallStream implements LinkedStream, Telling {
     // That a stream has begun is not yet an item.
     if (sender === undefined) return;
     this.#inactivity.touch();
-    this.#pump?.pull();
-    if (sender.isThrough && this.receiver === undefined) this.#bound();
+    this.#sent?.pull();
+    if (sender.isThrough && this.#isUpload) this.#bound();
     this.#link?.carry(sender);
   }
 
@@ -289,14 +291,15 @@ export class CallStream implements LinkedStream, Telling {
     this.leave();
     this.#inactivity.stop();
     this.#sender?.dropAll();
-    void this.#pump?.stop(undefined);
+    this.#sent?.stop();
   }
 
-  /** The call has failed, or was not made at all: the application is told. */
-  fail(error: unknown): void {
-    void this.#pump?.stop(undefined);
+  /** The call has failed, or was not made at all: the application is told, and its source closed. */
+  failed(error: unknown): never {
+    this.#sent?.stop();
     if (codeOf(error) === 'ERR_HOLDFAST_ABORTED') this.receiver?.abort(error);
     else this.receiver?.fail(error);
+    throw error;
   }
 
   /** An item is not what it should be. */
@@ -319,34 +322,24 @@ export class CallStream implements LinkedStream, Telling {
     if (call !== undefined && !call.isSettled) this.#giveUp(code, why, cause);
   }
 
-  /** From the first item of what is sent. */
-  #begin(source: ItemSource<unknown>): void {
-    const { maxFrameBytes, streamWindowBytes: maxBufferedBytes } = this.#options;
-    void this.#pump?.stop(undefined);
-    const limits = { maxFrameBytes, maxBufferedBytes, isRewound: true };
-    const sender = new StreamSender(0, this.#codec, limits);
-    const open = (): ItemIterable<unknown> =>
-      madeItems(typeof source === 'function' ? source() : source, this.#verb);
-    const listener = {
-      onPushed: () => this.#onPushed(sender),
-      onEnd: () => this.#onSourceEnded(sender),
-      onError: (error: unknown) => this.#onSourceFailed(error),
-    };
-    this.#sender = sender;
-    this.#pump = new ItemPump(open, sender, listener, sentCheck(this.#verb));
+  /** It sends items, and its server sends none. */
+  get #isUpload(): boolean {
+    return !givesItems((this.#call as StreamedCall).row.kind);
   }
 
-  #onPushed(sender: StreamSender): void {
+  #onPushed(): void {
+    const sender = this.#sender as StreamSender;
     if (!sender.wantsMore) this.#inactivity.touch();
     this.#link?.carry(sender);
   }
 
-  #onSourceEnded(sender: StreamSender): void {
-    sender.end((target) => {
-      const end = this.#codec.end(sender.number, sender.pushed);
+  #onSourceEnded(): void {
+    const sender = this.#sender as StreamSender;
+    sender.end((target, { number, pushed }) => {
+      const end = this.#codec.end(number, pushed);
       target.push(end, 0, end.byteLength);
       // Its answer is waited for like that of any call.
-      if (this.receiver === undefined) this.#bound();
+      if (this.#isUpload) this.#bound();
     });
     this.#link?.carry(sender);
   }

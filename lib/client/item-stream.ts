@@ -29,7 +29,8 @@ export class ItemStream<Item = unknown, Output = unknown> implements AsyncIterab
     this.#settled = settled;
     this.#verb = verb;
     this.#schema = schema;
-    settled.catch((error: unknown) => stream.fail(error));
+    // It is thrown at the next item.
+    settled.catch(() => {});
   }
 
   /**

@@ -1,21 +1,120 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { HoldfastError } from '../errors.ts';
-import { type ItemCheck, type ItemIterable, isItemIterable } from '../streams/item-source.ts';
+import type { StreamCodec } from '../protocols/protocol.ts';
+import { ItemPump } from '../streams/item-pump.ts';
+import {
+  heedErrors,
+  type ItemCheck,
+  type ItemIterable,
+  type ItemSource,
+  isItemIterable,
+} from '../streams/item-source.ts';
+import { type SenderLimits, StreamSender } from '../streams/stream-sender.ts';
 import { show } from '../util/check.ts';
 import { describeIssues } from '../verbs/schema.ts';
 import type { VerbUse } from './verb-use.ts';
+
+/** Who hears of what becomes of {@link SentItems}. */
+export interface SentListener {
+  /** Items may be sent. */
+  onPushed(): void;
+  /** The source has ended: nothing follows what was taken of it. */
+  onEnded(): void;
+  /** The source failed, or gave what cannot be sent; it is closed. */
+  onFailed(error: unknown): void;
+}
+
+/** What a call sends beside its input, over all its attempts: the source, and what was taken of it. */
+export class SentItems {
+  readonly #verb: VerbUse;
+  readonly #source: ItemSource<unknown>;
+  readonly #codec: StreamCodec;
+  readonly #limits: SenderLimits;
+  readonly #listener: SentListener;
+  /** Runs something as the application would have, when it made the call. */
+  readonly #within = AsyncLocalStorage.snapshot();
+  #sender: StreamSender;
+  #pump: ItemPump;
+
+  constructor(
+    verb: VerbUse,
+    source: ItemSource<unknown>,
+    codec: StreamCodec,
+    limits: SenderLimits,
+    listener: SentListener,
+  ) {
+    this.#verb = verb;
+    this.#source = source;
+    this.#codec = codec;
+    this.#limits = limits;
+    this.#listener = listener;
+    this.#sender = this.#newSender();
+    this.#pump = this.#newPump();
+    if (typeof source === 'function') return;
+    heedErrors(source, (error) => {
+      // Whoever has opened it hears of it there.
+      if (this.#pump.isUntouched) listener.onFailed(error);
+    });
+  }
+
+  get sender(): StreamSender {
+    return this.#sender;
+  }
+
+  /** What was taken from the source cannot be had again. */
+  get isConsumed(): boolean {
+    const isKept = this.#pump.isUntouched || this.#sender.isRewindable;
+    return !isKept && typeof this.#source !== 'function';
+  }
+
+  /** From the first item, in an attempt that knows nothing of those before it. */
+  begin(number: number, maxFrameBytes: number): void {
+    if (this.#sender.isRewindable) {
+      this.#sender.rewind();
+    } else {
+      void this.#pump.stop(undefined);
+      this.#sender = this.#newSender();
+      this.#pump = this.#newPump();
+    }
+    this.#sender.number = number;
+    this.#sender.maxFrameBytes = maxFrameBytes;
+  }
+
+  /** Takes what the sender wants; called whenever it may want more. */
+  pull(): void {
+    this.#within(() => this.#pump.pull());
+  }
+
+  /** Nothing more is wanted: the source is closed. */
+  stop(): void {
+    void this.#pump.stop(undefined);
+  }
+
+  #newSender(): StreamSender {
+    return new StreamSender(0, this.#codec, this.#limits);
+  }
+
+  #newPump(): ItemPump {
+    const source = this.#source;
+    const open = typeof source === 'function' ? () => madeItems(source(), this.#verb) : source;
+    const { onPushed, onEnded, onFailed } = this.#listener;
+    const listener = { onPushed, onEnd: onEnded, onError: onFailed };
+    return new ItemPump(open, this.#sender, listener, sentCheck(this.#verb));
+  }
+}
 
 /**
  * What a factory has made.
  *
  * @throws HoldfastError `ERR_HOLDFAST_INPUT` when that is nothing that can be iterated
  */
-export function madeItems(made: unknown, { name }: VerbUse): ItemIterable<unknown> {
+function madeItems(made: unknown, { name }: VerbUse): ItemIterable<unknown> {
   if (isItemIterable(made)) return made;
   throw inputError(name, `items must be something that can be iterated, got ${show(made)}`);
 }
 
 /** Holds each item to the verb's schema before it is sent, if there is one. */
-export function sentCheck({ name, sent }: VerbUse): ItemCheck | undefined {
+function sentCheck({ name, sent }: VerbUse): ItemCheck | undefined {
   if (sent === undefined) return undefined;
   return async (item) => {
     const { issues } = await sent['~standard'].validate(item);

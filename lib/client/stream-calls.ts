@@ -1,7 +1,7 @@
 import { HoldfastError } from '../errors.ts';
 import type { Layer } from '../layers/layer.ts';
 import type { Protocol, StreamCodec } from '../protocols/protocol.ts';
-import { type ItemSource, isItemIterable } from '../streams/item-source.ts';
+import { discard, type ItemSource, isItemIterable } from '../streams/item-source.ts';
 import { show } from '../util/check.ts';
 import { givesItems, type PublishedKind, takesItems } from '../verbs/kinds.ts';
 import { registryError } from '../verbs/registry-error.ts';
@@ -100,11 +100,12 @@ export class StreamCalls {
     const objection = objectionTo(use, source);
     const sent = objection === undefined ? source : undefined;
     const stream = new CallStream(use, input, sent, hasItems, codec, this.#options);
+    if (objection !== undefined && isItemIterable(source)) void discard(source, objection);
     const settled =
       objection === undefined
         ? this.#start(use, input, given, layer, stream)
         : Promise.reject(objection);
-    return { stream, settled };
+    return { stream, settled: settled.catch((error: unknown) => stream.failed(error)) };
   }
 }
 

@@ -62,6 +62,8 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
   readonly #limitMs: number;
   readonly #clock: Clock;
   #controller: AbortController | undefined;
+  /** Why nobody waits any more. */
+  #reason: Error | undefined;
 
   constructor(
     link: SessionLink,
@@ -103,7 +105,7 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.isCancelled) this.#controller.abort();
+      if (this.isCancelled) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
   }
@@ -126,6 +128,7 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
   cancel(reason: Error): void {
     if (!this.isCancelled) this.ended('cancelled', reason);
     this.isCancelled = true;
+    this.#reason = reason;
     this.waiting?.drop();
     this.#controller?.abort(reason);
   }

@@ -5,7 +5,7 @@ import type { ArrivedCall } from '../protocols/holdfast/server-wire.ts';
 import type { ArrivedItem, Outgoing, StreamCodec } from '../protocols/protocol.ts';
 import type { Sending } from '../streams/courier.ts';
 import { ItemPump } from '../streams/item-pump.ts';
-import { isItemIterable, openItems } from '../streams/item-source.ts';
+import { discard, heedErrors, isItemIterable } from '../streams/item-source.ts';
 import { acknowledgeBytes, type Credit, StreamReceiver } from '../streams/stream-receiver.ts';
 import { StreamSender } from '../streams/stream-sender.ts';
 import { show } from '../util/check.ts';
@@ -186,8 +186,8 @@ export class StreamCall extends ServerCall implements RunningStreams, AnswerTarg
       const given = await handle();
       return this.#sender === undefined ? given : await this.#giveItems(this.#sender, given);
     } finally {
-      // The handler wants no more.
-      await this.#receiver?.return();
+      // What a handler has left to itself must not take what it got so far for the whole.
+      this.#receiver?.close(new HoldfastError('ERR_HOLDFAST_ABORTED', 'The handler has ended'));
     }
   }
 
@@ -195,16 +195,15 @@ export class StreamCall extends ServerCall implements RunningStreams, AnswerTarg
     if (!isItemIterable(given)) {
       throw new TypeError(`Handler "${this.verb}" must give items to iterate, not ${show(given)}`);
     }
+    heedErrors(given, () => {});
     if (this.isCancelled) {
       const reason = this.signal.reason as Error;
-      return openItems(given)
-        .close(reason)
-        .then(() => Promise.reject(reason));
+      return discard(given, reason).then(() => Promise.reject(reason));
     }
     const check = checkedItem(this.#served.verb.items);
     return new Promise((resolve, reject) => {
       const pump = new ItemPump(
-        () => given,
+        given,
         this.#target(sender),
         {
           onPushed: () => this.#link?.wake(this),
@@ -269,8 +268,13 @@ export class StreamCall extends ServerCall implements RunningStreams, AnswerTarg
   #onDelivered({ isThrough }: StreamSender): void {
     const answer = this.#answer as Buffer;
     this.#answer = undefined;
-    if (isThrough) this.session.records.keep(this.number, frameOf(answer));
-    else this.session.error(this.number, answer, true);
+    if (isThrough) {
+      this.session.records.keep(this.number, frameOf(answer));
+    } else {
+      // It may have waited for its turn behind the last item.
+      this.#link?.drop(this);
+      this.session.error(this.number, answer, true);
+    }
     this.session.finished(this);
   }
 

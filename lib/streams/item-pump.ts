@@ -1,5 +1,11 @@
 import { isThenable } from '../util/is-thenable.ts';
-import { type ItemCheck, type ItemIterable, type OpenItems, openItems } from './item-source.ts';
+import {
+  discard,
+  type ItemCheck,
+  type ItemSource,
+  type OpenItems,
+  openItems,
+} from './item-source.ts';
 
 /** What a {@link ItemPump} fills: a sender. */
 export interface ItemTarget {
@@ -22,7 +28,7 @@ export interface PumpListener {
  * not opened before that.
  */
 export class ItemPump {
-  readonly #open: () => ItemIterable<unknown>;
+  readonly #source: ItemSource<unknown>;
   readonly #target: ItemTarget;
   readonly #listener: PumpListener;
   readonly #check: ItemCheck | undefined;
@@ -31,12 +37,12 @@ export class ItemPump {
   #isOver = false;
 
   constructor(
-    open: () => ItemIterable<unknown>,
+    source: ItemSource<unknown>,
     target: ItemTarget,
     listener: PumpListener,
     check?: ItemCheck,
   ) {
-    this.#open = open;
+    this.#source = source;
     this.#check = check;
     this.#target = target;
     this.#listener = listener;
@@ -57,7 +63,7 @@ export class ItemPump {
     if (this.#isWaiting || this.#isOver || !this.#target.wantsMore) return;
     let pushed = false;
     try {
-      this.#items ??= openItems(this.#open(), this.#check);
+      this.#items ??= this.#open();
       while (!this.#isOver && this.#target.wantsMore) {
         const result = this.#items.next();
         if (isThenable(result)) {
@@ -67,6 +73,11 @@ export class ItemPump {
         const { done, value } = result as IteratorResult<unknown>;
         if (isThenable(value)) {
           this.#await(Promise.resolve(value).then((resolved) => ({ done, value: resolved })));
+          break;
+        }
+        if (this.#isOver) {
+          // The source has given itself up: a generator that runs could not be closed then.
+          void this.#items.close(undefined);
           break;
         }
         this.#take(done, value);
@@ -83,7 +94,14 @@ export class ItemPump {
   async stop(reason: unknown): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    await this.#items?.close(reason);
+    const source = this.#source;
+    if (this.#items !== undefined) await this.#items.close(reason);
+    else if (typeof source !== 'function') await discard(source, reason);
+  }
+
+  #open(): OpenItems {
+    const source = this.#source;
+    return openItems(typeof source === 'function' ? source() : source, this.#check);
   }
 
   #await(result: Promise<{ done?: boolean | undefined; value: unknown }>): void {

@@ -1,3 +1,5 @@
+import { EventEmitter } from 'node:events';
+
 /**
  * Where the items of a stream come from: anything that can be iterated, an array, a generator, a
  * Node `Readable`, a Web `ReadableStream`; or a function that makes one, which may be called again
@@ -78,6 +80,27 @@ function webItems(stream: WebStream): OpenItems {
     next: () => reader.read() as Promise<IteratorResult<unknown>>,
     close: (reason) => quietly(() => reader.cancel(reason)),
   };
+}
+
+/**
+ * Closes what was given as items and is not wanted, without having opened it: to iterate what is not
+ * an iterator itself could begin what it is for. Never rejects.
+ */
+export function discard(items: ItemIterable<unknown>, reason: unknown): Promise<void> {
+  return quietly(() => {
+    const { destroy, cancel, next, return: end } = items as unknown as Record<string, unknown>;
+    if (typeof destroy === 'function') return destroy.call(items, asError(reason));
+    if (typeof cancel === 'function') return cancel.call(items, reason);
+    return typeof next === 'function' && typeof end === 'function' ? end.call(items) : undefined;
+  });
+}
+
+/**
+ * A Node stream that fails before it is opened, or when it is closed, must not end the process:
+ * its error belongs to the call.
+ */
+export function heedErrors(items: ItemIterable<unknown>, onError: (error: Error) => void): void {
+  if (items instanceof EventEmitter) items.on('error', onError);
 }
 
 /** What goes wrong while something is closed that nobody wants interests nobody. */

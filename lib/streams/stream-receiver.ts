@@ -272,6 +272,11 @@ export class StreamReceiver<Item = unknown> implements AsyncIterableIterator<Ite
     this.#queue.abort(error);
   }
 
+  /** Nothing more is taken; who does so all the same gets the error, unless it has had everything. */
+  close(error: unknown): void {
+    if (!this.#isClosed && !(this.#isEnded && this.#queue.size === 0)) this.abort(error);
+  }
+
   /**
    * The stream begins again from a first item, at another process: the same stream as long as the
    * application took nothing, or one that goes on behind what it took. What waits is thrown away.
