@@ -100,7 +100,7 @@ export class StreamCalls {
     const objection = objectionTo(use, source);
     const sent = objection === undefined ? source : undefined;
     const stream = new CallStream(use, input, sent, hasItems, codec, this.#options);
-    if (objection !== undefined && isItemIterable(source)) void discard(source, objection);
+    if (objection !== undefined && isItemIterable(source)) void discard(source, undefined);
     const settled =
       objection === undefined
         ? this.#start(use, input, given, layer, stream)
