@@ -22,36 +22,52 @@ import { expectFailure } from '../support/failing.ts';
 import { until } from '../support/road.ts';
 import { all } from '../support/streaming.ts';
 
-const input: StandardSchema<string, string> = {
-  '~standard': {
-    version: 1,
-    vendor: 'test',
-    validate: (value) =>
-      value === 'wrong' ? { issues: [{ message: 'is wrong' }] } : { value: value as string },
-  },
-};
+function schema<Value>(isWrong: (value: unknown) => boolean): StandardSchema<Value, Value> {
+  const validate = (value: unknown) =>
+    isWrong(value) ? { issues: [{ message: 'is wrong' }] } : { value: value as Value };
+  return { '~standard': { version: 1, vendor: 'test', validate } };
+}
+
+const anything = schema<unknown>(() => false);
 
 const verbs = {
   upload: mutate.clientStream<unknown, unknown, unknown[]>(),
-  checked: mutate.clientStream<string, unknown, unknown[]>({ input }),
+  checked: mutate.clientStream({
+    input: schema<string>((value) => value === 'wrong'),
+    sent: anything,
+    output: anything,
+  }),
   chat: mutate.duplex<unknown, unknown, unknown>(),
   endless: read.serverStream<void, number>(),
 };
+
+/** An iterator that nobody must take from. */
+class Held implements AsyncIterableIterator<unknown> {
+  readonly #closed: () => void;
+
+  constructor(closed: () => void) {
+    this.#closed = closed;
+  }
+
+  next(): Promise<never> {
+    return Promise.reject(new Error('it was taken from'));
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#closed();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
 
 /** Sources that hold something, and whether that was let go. */
 const kinds: Readonly<Record<string, (closed: () => void) => ItemSource<unknown>>> = {
   'a Node stream': (closed) => new PassThrough({ objectMode: true }).once('close', closed),
   'a Web stream': (closed) => new ReadableStream({ cancel: closed }),
-  'an iterator': (closed) => ({
-    next: () => Promise.reject(new Error('it was taken from')),
-    return: async () => {
-      closed();
-      return { done: true as const, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  }),
+  'an iterator': (closed) => new Held(closed),
 };
 
 describe('What was given as items', () => {
