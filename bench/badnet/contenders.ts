@@ -37,6 +37,7 @@ export const contenders: Readonly<Record<string, string>> = {
   'back-off': '3 s, 9 retries, exponential back-off with full jitter',
   unlimited: '10 s, retries at once without limit',
   holdfast: 'default options, verb "mutate"',
+  'holdfast-read': 'default options, verb "read"',
 };
 
 const backoffCapMs = 10_000;
@@ -48,7 +49,9 @@ export function openWay(
   options?: ClientOptions,
 ): Way {
   const plan = plans[contender];
-  if (plan === undefined) return openHoldfast(doors, connecting, options);
+  if (plan === undefined) {
+    return openHoldfast(contender === 'holdfast' ? 'take' : 'look', doors, connecting, options);
+  }
   return {
     exchange: (number) => getAgain(plan, doors, number, connecting),
     close: () => {},
@@ -118,6 +121,7 @@ function slowly(
 }
 
 function openHoldfast(
+  verb: 'take' | 'look',
   doors: Doors,
   connecting: Connecting | undefined,
   options: ClientOptions | undefined,
@@ -129,7 +133,7 @@ function openHoldfast(
     options as ClientOptions<never>,
   );
   return {
-    exchange: (number) => client.call.take({ number }),
+    exchange: (number) => client.call[verb]({ number }),
     close: () => client.destroy(),
   };
 }

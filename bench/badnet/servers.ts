@@ -28,8 +28,8 @@ export async function openServers(host: string): Promise<Servers> {
     response.end(execute(Number(request.url?.slice(1))));
   });
   await new Promise<void>((resolve) => plain.listen(0, host, resolve));
-  const handlers = { take: ({ number }: { readonly number: number }) => execute(number) };
-  const held = await serve(verbs, handlers, { listen: `tcp://${host}:0` });
+  const give = ({ number }: { readonly number: number }): string => execute(number);
+  const held = await serve(verbs, { take: give, look: give }, { listen: `tcp://${host}:0` });
   const { port } = plain.address() as AddressInfo;
   return {
     doors: {

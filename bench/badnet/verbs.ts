@@ -1,4 +1,7 @@
-import { defineVerbs, mutate } from 'holdfast';
+import { defineVerbs, mutate, read } from 'holdfast';
 
-/** The one verb: as if the document were taken from a queue, so that it must not be executed twice. */
-export const verbs = defineVerbs({ take: mutate<{ readonly number: number }, string>() });
+export const verbs = defineVerbs({
+  /** As if the document were taken from a queue, so that it must not be executed twice. */
+  take: mutate<{ readonly number: number }, string>(),
+  look: read<{ readonly number: number }, string>(),
+});

@@ -281,7 +281,7 @@ export class Attempts {
    * `once` calls outlive the session, wherever they are kept.
    */
   #evidenceOf(call: Call, lostLink: ClientLink, link: ClientLink, verdict: Verdict): Evidence {
-    // What is not recorded may have run all the same.
+    // What was not recorded may have run all the same.
     if (!call.isRecorded && verdict === 'never') return 'handed-over';
     const isBlind = verdict === 'never' && !link.speaksFor(lostLink.server);
     if (!isBlind && verdict !== 'forgotten') return verdict;
@@ -294,6 +294,8 @@ export class Attempts {
   #attach(call: Call, link: ClientLink): void {
     const { extras } = call;
     call.link = link;
+    // From now on it is, whatever its class.
+    call.isRecorded = true;
     link.attach(call);
     extras?.attemptAlarm?.set(this.#options.clock.now() + extras.attemptTimeoutMs);
   }

@@ -184,7 +184,7 @@ export class Calls implements Deadlines, AttemptsOwner {
       call.attempts++;
       call.link = link;
       call.row = call.verb.row;
-      call.isRecorded = call.verb.isRecorded;
+      call.isRecorded = call.verb.isRecorded(call.attempts);
       const isReplay = link.knowsLayers && call.isReplay;
       const remainingMs = call.stream?.remainingMs(call, now) ?? call.deadlineAt - now;
       this.#writer.stamp(call, call.verb.index, call.attempts, remainingMs, isReplay);

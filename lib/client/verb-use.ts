@@ -45,8 +45,8 @@ export class VerbUse {
   readonly kinds: readonly PublishedKind[];
   /** How the server has it, if not as it is used. */
   otherKind: PublishedKind | undefined;
-  /** The server records answers of what it does not hold for `read`, and of streams. */
-  isRecorded = false;
+  /** The first attempt whose answer the server keeps. */
+  #recordedFrom = Number.POSITIVE_INFINITY;
   readonly #mine: VerbRow | undefined;
   #table: ServerTable | undefined;
 
@@ -76,6 +76,11 @@ export class VerbUse {
     return this.#mine !== undefined || this.index >= 0;
   }
 
+  /** True when the server keeps the answer of this attempt: of a `read` it does from the second on. */
+  isRecorded(attempt: number): boolean {
+    return attempt >= this.#recordedFrom;
+  }
+
   /** The same verb for calls at other servers, whose ends are counted elsewhere. */
   fork(): VerbUse {
     const fork = new VerbUse(this.name, this.#mine, this);
@@ -98,8 +103,9 @@ export class VerbUse {
       this.index = -1;
       return;
     }
-    this.isRecorded =
-      table.keepsRecords && (found.row.safety !== 'read' || found.row.kind !== 'unary');
+    const { safety, kind } = found.row;
+    const first = safety !== 'read' || kind !== 'unary' ? 1 : 2;
+    this.#recordedFrom = table.keepsRecords ? first : Number.POSITIVE_INFINITY;
     this.row = this.#mine === undefined ? found.row : stricterRow(this.#mine, found.row);
   }
 }

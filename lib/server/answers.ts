@@ -25,7 +25,7 @@ export class Answers {
   reply(call: ServerCall, value: unknown): void {
     if (call.isCancelled) return;
     try {
-      call.target.reply(call.number, value, call.isRecorded);
+      call.target.reply(call.number, value, call.recording);
     } catch (error) {
       // The handler ran, but its reply cannot travel.
       this.#listener.onHandlerError(call.verb, error);
@@ -38,8 +38,8 @@ export class Answers {
   /** @param thrown for subscribers in this process */
   error(call: ServerCall, failure: RemoteFailure, thrown: unknown = failure): void {
     if (call.isCancelled) return;
-    const { session, target, number, isRecorded } = call;
-    target.error(number, encodeFailure(number, failure, session.maxFrameBytes), isRecorded);
+    const { session, target, number, recording } = call;
+    target.error(number, encodeFailure(number, failure, session.maxFrameBytes), recording);
     call.ended('error', thrown);
   }
 

@@ -151,7 +151,7 @@ export class Dispatch {
     if (running !== undefined) {
       if (running.link === link) throw duplicate(number);
       running.link = link;
-      running.streams?.attach(link.streams);
+      session.attach(number, link.streams);
       watch?.overtaken();
       return true;
     }

@@ -88,7 +88,10 @@ export interface ServerOptions {
   readonly keepSessionsMs?: number;
   /** Most clients that the server remembers, connected ones included. */
   readonly maxSessions?: number;
-  /** Most bytes of answers that are kept until their clients acknowledge them. */
+  /**
+   * Most bytes of answers that are kept until their clients acknowledge them. Those of `read` calls,
+   * which are kept from the second attempt on, take no more than the half.
+   */
   readonly maxRecordedBytes?: number;
   /** Where time comes from. Default: the system's monotonic clock. */
   readonly clock?: Clock;

@@ -21,8 +21,10 @@ export class RecordBudget {
     return this.#bytes;
   }
 
-  take(bytes: number): boolean {
-    if (this.#bytes + bytes > this.#maxBytes) return false;
+  /** @param isSpare half of the whole is left to others */
+  take(bytes: number, isSpare = false): boolean {
+    const maxBytes = isSpare ? this.#maxBytes / 2 : this.#maxBytes;
+    if (this.#bytes + bytes > maxBytes) return false;
     this.#bytes += bytes;
     return true;
   }
@@ -80,11 +82,15 @@ export class Records {
     return countedBytes(this.#mask + 1);
   }
 
-  /** Keeps an answer; when there is no room for it, it is noted as forgotten. */
-  keep(number: number, frame: RecordedFrame): void {
+  /**
+   * Keeps an answer; when there is no room for it, it is noted as forgotten.
+   *
+   * @param isSpare the room that others need goes before
+   */
+  keep(number: number, frame: RecordedFrame, isSpare = false): void {
     const slot = this.#slotFor(number);
     if (slot < 0) return;
-    if (!this.#budget.take(bytesOf(frame))) return;
+    if (!this.#budget.take(bytesOf(frame), isSpare)) return;
     this.#buffers[slot] = frame.buffer;
     this.#starts[slot] = frame.start;
     this.#ends[slot] = frame.end;

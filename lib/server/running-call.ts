@@ -51,13 +51,18 @@ export interface RunningStreams {
   onEnd(count: number): void;
 }
 
+/**
+ * What is kept of a call's answer until its client has acknowledged it: nothing, the answer, or the
+ * answer as long as there is room to spare, for another execution would give it too.
+ */
+export type Recording = 'none' | 'spare' | 'due';
+
 /** A call whose handler runs, as far as its session knows it. */
 export interface RunningCall {
   readonly verb: string;
   readonly number: number;
   readonly peer: Peer;
-  /** The answer is kept until the client has acknowledged it. */
-  readonly isRecorded: boolean;
+  recording: Recording;
   /** Set while it waits for its turn: its handler has not begun. */
   readonly waiting: unknown;
   /** Items travel beside it. */

@@ -9,7 +9,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Verbs } from '../verbs/verb.ts';
 import type { ServedVerb } from './handlers.ts';
 import { type Principal, principalId } from './principal.ts';
-import type { RunningCall, RunningStreams, SessionLink } from './running-call.ts';
+import type { Recording, RunningCall, RunningStreams, SessionLink } from './running-call.ts';
 import type { Session } from './session.ts';
 
 /** Where the answer of a call goes. */
@@ -17,9 +17,9 @@ export interface AnswerTarget {
   /**
    * @throws HoldfastError `ERR_HOLDFAST_ENCODE`, `ERR_HOLDFAST_FRAME_TOO_LARGE`
    */
-  reply(number: number, value: unknown, isRecorded: boolean): void;
+  reply(number: number, value: unknown, recording: Recording): void;
   /** The handler failed, as the frame says. */
-  error(number: number, frame: Buffer, isRecorded: boolean): void;
+  error(number: number, frame: Buffer, recording: Recording): void;
   /** The call was not executed, as the frame says, or nobody can tell. */
   decline(number: number, frame: Buffer): void;
 }
@@ -43,8 +43,7 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
   link: SessionLink;
   /** Where the answer goes: to the link that has the session then. */
   readonly session: Session;
-  /** The answer is kept until the client has acknowledged it. */
-  readonly isRecorded: boolean;
+  recording: Recording;
   /** Nobody waits for the answer any more. */
   isCancelled = false;
   readonly arrivedAt: number;
@@ -78,7 +77,9 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
     this.link = link;
     this.session = session;
     this.target = session;
-    this.isRecorded = verb.safety !== 'read' || verb.kind !== 'unary';
+    const isDue = verb.safety !== 'read' || verb.kind !== 'unary';
+    // A read comes again when its answer was lost: that may happen once more.
+    this.recording = isDue ? 'due' : arrived.attempt > 1 ? 'spare' : 'none';
     this.peer = link.peer;
     this.principal = session.principal;
     this.verb = name;

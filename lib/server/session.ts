@@ -6,7 +6,13 @@ import type { Clock } from '../util/clock.ts';
 import type { Answer, Estate } from './predecessor.ts';
 import type { Principal } from './principal.ts';
 import { frameOf, type RecordBudget, type RecordedFrame, Records, wholeFrame } from './records.ts';
-import type { DeliveringCall, RunningCall, SessionLink, StreamLink } from './running-call.ts';
+import type {
+  DeliveringCall,
+  Recording,
+  RunningCall,
+  SessionLink,
+  StreamLink,
+} from './running-call.ts';
 import { StreamRoom } from './stream-room.ts';
 
 /** The answer of a call that runs at another server. */
@@ -125,9 +131,15 @@ export class Session {
     older?.destroy();
   }
 
-  /** The streams of a call that runs go on at this link. */
+  /**
+   * The client has come back for a call that runs: its streams go on at this link, and whatever it
+   * is, its answer is kept.
+   */
   attach(number: number, link: StreamLink): void {
-    this.running.get(number)?.streams?.attach(link);
+    const call = this.running.get(number);
+    if (call === undefined) return;
+    if (call.recording === 'none') call.recording = 'spare';
+    call.streams?.attach(link);
   }
 
   #detachStreams(): void {
@@ -191,7 +203,7 @@ export class Session {
       this.#link?.unknown(number, { code: 'ERR_HOLDFAST_UNFINISHED', message: cutOff });
       return;
     }
-    this.#answer(number, frameOf(Buffer.from(answer.frame)), answer.isRecorded);
+    this.#answer(number, frameOf(Buffer.from(answer.frame)), answer.isRecorded ? 'due' : 'none');
   }
 
   /** Nobody waits for this call any more: its handler is told, wherever it runs. */
@@ -226,8 +238,8 @@ export class Session {
       this.finished(call);
     }
     const running: number[] = [];
-    for (const { number, isRecorded } of this.running.values())
-      if (isRecorded) running.push(number);
+    for (const { number, recording } of this.running.values())
+      if (recording !== 'none') running.push(number);
     const { id: session, owner, isComplete, records } = this;
     running.push(...this.#afar.keys());
     return { session, owner, isComplete, ...records.export(), running };
@@ -238,10 +250,10 @@ export class Session {
    *
    * @throws HoldfastError `ERR_HOLDFAST_ENCODE`, `ERR_HOLDFAST_FRAME_TOO_LARGE`
    */
-  reply(number: number, value: unknown, isRecorded: boolean): void {
+  reply(number: number, value: unknown, recording: Recording): void {
     const { writer } = this.#context;
     writer.write(number, value, this.#maxFrameBytes);
-    this.#answer(number, writer, isRecorded);
+    this.#answer(number, writer, recording);
   }
 
   /** A reply in memory of its own; throws as {@link reply} does. */
@@ -273,28 +285,28 @@ export class Session {
   }
 
   /** Answers a call with a frame that says that its handler failed. */
-  error(number: number, frame: Buffer, isRecorded: boolean): void {
-    this.#answer(number, frameOf(frame), isRecorded);
+  error(number: number, frame: Buffer, recording: Recording): void {
+    this.#answer(number, frameOf(frame), recording);
   }
 
   /** Answers a call with a frame that says that it was not executed. */
   decline(number: number, frame: Buffer): void {
-    this.#answer(number, frameOf(frame), false);
+    this.#answer(number, frameOf(frame), 'none');
   }
 
   /** Answers a call with a frame that says that nobody can tell whether it was executed. */
   unknown(number: number, frame: Buffer): void {
     this.records.forget(number);
-    this.#answer(number, frameOf(frame), false);
+    this.#answer(number, frameOf(frame), 'none');
   }
 
-  #answer(number: number, frame: RecordedFrame, isRecorded: boolean): void {
+  #answer(number: number, frame: RecordedFrame, recording: Recording): void {
     // Now: a client that comes back before the handler's last promises have settled would be told
     // that it runs, and wait for an answer that has gone already.
     if (this.running.size > 0) this.running.delete(number);
-    if (isRecorded) this.records.keep(number, frame);
+    if (recording !== 'none') this.records.keep(number, frame, recording === 'spare');
     this.#link?.send(frame);
-    this.#heir?.(number, { frame: wholeFrame(frame), isRecorded });
+    this.#heir?.(number, { frame: wholeFrame(frame), isRecorded: recording !== 'none' });
   }
 
   /** Largest frame that the client takes. */
@@ -322,7 +334,7 @@ export class Session {
     const hasBegun = call.waiting === undefined;
     const message = `Call "${call.verb}" was cancelled${why}`;
     call.cancel(new HoldfastError('ERR_HOLDFAST_ABORTED', message));
-    if (call.isRecorded && hasBegun) this.records.forget(call.number);
+    if (call.recording !== 'none' && hasBegun) this.records.forget(call.number);
   }
 
   cancelAll(why: string): void {

@@ -255,7 +255,7 @@ export class StreamCall extends ServerCall implements RunningStreams, AnswerTarg
   #finish(answer: Buffer): void {
     const sender = this.#sender;
     if (sender === undefined || sender.unacknowledged === 0) {
-      this.session.error(this.number, answer, true);
+      this.session.error(this.number, answer, 'due');
       return;
     }
     this.#answer = answer;
@@ -273,7 +273,7 @@ export class StreamCall extends ServerCall implements RunningStreams, AnswerTarg
     } else {
       // It may have waited for its turn behind the last item.
       this.#link?.drop(this);
-      this.session.error(this.number, answer, true);
+      this.session.error(this.number, answer, 'due');
     }
     this.session.finished(this);
   }

@@ -35,14 +35,20 @@ describe("A server's memory of a session", () => {
     gates = new Map();
     aborted = [];
     clock = new VirtualClock({ turns: 'real' });
+    const wait = async (
+      name: string,
+      { signal }: { readonly signal: AbortSignal },
+    ): Promise<string> => {
+      executions.note(name);
+      signal.addEventListener('abort', () => aborted.push(name));
+      await new Promise<void>((resolve) => gates.set(name, resolve));
+      return `done ${name}`;
+    };
     const handlers = {
       ...executions.handlers(),
-      mutate: async (name: string, { signal }: { readonly signal: AbortSignal }) => {
-        executions.note(name);
-        signal.addEventListener('abort', () => aborted.push(name));
-        await new Promise<void>((resolve) => gates.set(name, resolve));
-        return `done ${name}`;
-      },
+      read: (name: string, call: { readonly signal: AbortSignal }) =>
+        name.startsWith('slow') ? wait(name, call) : executions.note(name),
+      mutate: wait,
     };
     server = await serve(verbs, handlers, { listen: 'tcp://127.0.0.1:0', clock, ...options });
     url = server.urls[0] as string;
@@ -82,6 +88,8 @@ describe("A server's memory of a session", () => {
 
   const slow = (number: number, name: string): Buffer => call({ number, verb: 4, value: name });
   const quick = (number: number, name: string): Buffer => call({ number, verb: 1, value: name });
+  const read = (number: number, name: string, attempt = 1): Buffer =>
+    call({ number, verb: 0, value: name, attempt });
 
   it('never takes a call of a forgotten session for one that it never had', async () => {
     await start({ keepSessionsMs: 1_000 });
@@ -167,6 +175,55 @@ describe("A server's memory of a session", () => {
     const { verdicts } = await joined([1, 2], session, { acknowledged: 2 });
     expect(verdicts).to.deep.equal(['forgotten', 'done']);
     expect(executions.counts()).to.deep.equal({ ran: 1, too: 1 });
+  });
+
+  it('keeps the answer of a read from its second attempt on', async () => {
+    await start();
+    const first = await joined();
+    await sent(first.peer, read(1, 'list'));
+    const second = await joined([1]);
+    expect(second.verdicts).to.deep.equal(['never']);
+    await sent(second.peer, read(1, 'list', 2));
+    const third = await joined([1]);
+    expect(third.verdicts).to.deep.equal(['done']);
+    expect(replied(await third.peer.nextOf(FrameType.reply))).to.equal('done list');
+    third.peer.send(read(1, 'list', 3));
+    expect(replied(await third.peer.nextOf(FrameType.reply))).to.equal('done list');
+    expect(executions.of('list')).to.equal(2);
+    const { verdicts } = await joined([1], session, { acknowledged: 2 });
+    expect(verdicts).to.deep.equal(['forgotten']);
+  });
+
+  it('keeps the answer of a read that ran when its client came back for it', async () => {
+    await start();
+    const first = await joined();
+    await sent(first.peer, read(1, 'slow one'), read(2, 'slow two'), read(3, 'slow three'));
+    const second = await joined([1]);
+    expect(second.verdicts).to.deep.equal(['running']);
+    await sent(second.peer, read(2, 'slow two', 2));
+    for (const open of gates.values()) open();
+    for (const _ of [1, 2, 3]) await second.peer.nextOf(FrameType.reply);
+    expect((await joined([1, 2, 3])).verdicts).to.deep.equal(['done', 'done', 'never']);
+    expect(executions.total).to.equal(3);
+  });
+
+  it('knows that a read was cancelled whose answer it would have kept', async () => {
+    await start();
+    const { peer } = await joined();
+    await sent(peer, read(1, 'slow', 2), cancel(1));
+    expect((await joined([1])).verdicts).to.deep.equal(['forgotten']);
+  });
+
+  it('leaves half of maxRecordedBytes to answers that cannot be had again', async () => {
+    await start({ maxRecordedBytes: 200 });
+    const { peer } = await joined();
+    await sent(
+      peer,
+      read(1, 'x'.repeat(60), 2),
+      read(2, 'y'.repeat(60), 2),
+      quick(3, 'z'.repeat(60)),
+    );
+    expect((await joined([1, 2, 3])).verdicts).to.deep.equal(['done', 'forgotten', 'done']);
   });
 
   it('forgets everything keepSessionsMs after the link was lost', async () => {
