@@ -89,7 +89,11 @@ export class Attempts {
     const { past } = call;
     past.executions++;
     this.#pacing.onExecuted();
-    if (isLate) {
+    // One in doubt is not sent again yet: its fate is known now, and nobody is to be asked under a
+    // number that no server has seen.
+    const goesOn = isLate && call.lostLink === undefined;
+    this.#calls.doubts.resolve(call);
+    if (goesOn) {
       const error = answerError(call, failure, 'it was executed');
       if (call.isAsked) {
         // The application need not find out any more.
