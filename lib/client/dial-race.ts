@@ -71,7 +71,9 @@ export class DialRace {
     this.#alarm = new Alarm(wheelOf(terms.clock), () => this.#go());
   }
 
+  /** Begins, or goes on with the reserve; that may have been given up meanwhile. */
   start(): void {
+    this.#isOver = false;
     this.#restsUntil = never;
     this.#go();
   }

@@ -170,6 +170,22 @@ describe('A race of dials', () => {
     expect(greeted).to.have.length(2);
   });
 
+  it('dials when it starts again although its reserve was given up just before', async () => {
+    patience.connectLost(clock.now());
+    begin(patience);
+    dials[0]?.open(new ScriptedChannel());
+    await pass(20);
+    race.rest();
+    await pass(2_100);
+    expect(race.isResting).to.equal(false);
+    const before = dials.length;
+    race.start();
+    expect(dials).to.have.length(before + 1);
+    dials.at(-1)?.open(new ScriptedChannel());
+    await pass(4);
+    expect(greeted).to.have.length(2);
+  });
+
   it('waits with the hello until that is allowed', async () => {
     mayGreet = false;
     begin(patience);
