@@ -25,6 +25,7 @@ export {
   type CallOptions,
   type ClientOptions,
   clientDefaults,
+  type ReadyOptions,
   type StreamOptions,
 } from './client/options.ts';
 export type { Reconcile, ReconcileContext, Reconciled, Reconcilers } from './client/reconcile.ts';

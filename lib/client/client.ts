@@ -32,8 +32,10 @@ import {
   type CallOptions,
   type ClientOptions,
   type GivenOptions,
+  type ReadyOptions,
   resolveCallOptions,
   resolveClientOptions,
+  resolveReadyOptions,
   resolveStreamOptions,
   type StreamOptions,
 } from './options.ts';
@@ -188,14 +190,9 @@ export class Client<V extends Verbs = Verbs> {
    * Resolves as soon as a link is up. Rejects when that cannot be (wrong version, permission
    * denied), or after `timeoutMs` (default: the client's), or when the client is closed.
    */
-  async ready({
-    timeoutMs = this.#timeoutMs,
-  }: {
-    readonly timeoutMs?: number;
-  } = {}): Promise<void> {
+  async ready(options?: ReadyOptions): Promise<void> {
     if (this.#isClosing) throw closedError();
-    resolveCallOptions({ timeoutMs });
-    await this.#links.ready(timeoutMs);
+    await this.#links.ready(resolveReadyOptions(options, this.#timeoutMs));
   }
 
   /**
@@ -203,7 +200,7 @@ export class Client<V extends Verbs = Verbs> {
    * table of the one that said hello last. Dials if there is no link, and rejects as
    * {@link ready} does.
    */
-  async verbs(options: { readonly timeoutMs?: number } = {}): Promise<PublishedTable> {
+  async verbs(options?: ReadyOptions): Promise<PublishedTable> {
     await this.ready(options);
     return (this.#tables.latest as ServerTable).published();
   }

@@ -292,6 +292,18 @@ export function resolveCallOptions(given: CallOptions): CallOptions {
   return resolveOptions('call option', given, {}, callChecks);
 }
 
+/** How long is waited for a link. */
+export interface ReadyOptions {
+  /** Default: the client's. */
+  readonly timeoutMs?: number;
+}
+
+/** Checks such options; gives the time. */
+export function resolveReadyOptions(given: ReadyOptions | undefined, timeoutMs: number): number {
+  const checks: Checks<ReadyOptions> = { timeoutMs: milliseconds(1) };
+  return resolveOptions('ready option', given, { timeoutMs }, checks).timeoutMs;
+}
+
 const streamChecks: Checks<StreamOptions> = {
   timeoutMs: milliseconds(1),
   inactivityTimeoutMs: milliseconds(1),

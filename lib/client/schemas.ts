@@ -61,6 +61,8 @@ export class InputChecks {
     this.#wheel.hold();
     alarm.set(this.#clock.now() + timeoutMs);
     signal?.addEventListener('abort', onAbort);
+    // It tells of what is to come, and not of what was.
+    if (signal?.aborted) onAbort();
     try {
       await Promise.race([check, ended]);
     } finally {

@@ -6,6 +6,7 @@ import {
   encodeUnknown,
 } from '../protocols/holdfast/answer-frames.ts';
 import type { Refusal } from '../protocols/protocol.ts';
+import { anything, type Checks, numberFrom, ofType, resolveOptions } from '../util/check.ts';
 import type { ServerCall } from './server-call.ts';
 import { isTransient } from './transient.ts';
 
@@ -103,16 +104,29 @@ export interface RefuseOptions {
   readonly cause?: unknown;
 }
 
+const refuseChecks: Checks<RefuseOptions> = {
+  message: ofType('string'),
+  // What another server asked for may be passed on, however long it is.
+  retryAfterMs: numberFrom(0, Number.MAX_SAFE_INTEGER),
+  overloaded: ofType('boolean'),
+  cause: anything,
+};
+
 /**
  * The error that a handler throws when it did nothing: `throw refuse({ retryAfterMs: 500 })`. The
  * caller's outcome is then `not-executed`, whatever the verb's class.
+ *
+ * @throws HoldfastError `ERR_HOLDFAST_OPTION`
  */
-export function refuse({
-  overloaded = false,
-  message = overloaded ? 'the server has too much to do' : 'the server refused the call',
-  retryAfterMs,
-  cause,
-}: RefuseOptions = {}): HoldfastError {
+export function refuse(options?: RefuseOptions): HoldfastError {
+  const { overloaded, retryAfterMs, cause, ...given } = resolveOptions(
+    'refuse option',
+    options,
+    { overloaded: false },
+    refuseChecks,
+  );
+  const { message = overloaded ? 'the server has too much to do' : 'the server refused the call' } =
+    given;
   const code = overloaded ? 'ERR_HOLDFAST_OVERLOADED' : 'ERR_HOLDFAST_REFUSED';
   const final = retryAfterMs === undefined && !overloaded;
   const error = new HoldfastError(code, message, { retryAfterMs, final, cause });

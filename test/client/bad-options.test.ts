@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { ReadyOptions } from '../../lib/client/options.ts';
 import {
   type Client,
   type ClientOptions,
@@ -217,6 +218,13 @@ describe('The options of a call', () => {
     for (const [value] of wrongMilliseconds) {
       const ready = client.ready({ timeoutMs: value as number });
       await expectFailure(ready, 'ERR_HOLDFAST_OPTION', '"timeoutMs" must be a number');
+    }
+  });
+
+  it('refuses unknown options of ready() and verbs(), by rejecting', async () => {
+    const options = { timeout: 5 } as ReadyOptions;
+    for (const wait of [client.ready(options), client.verbs(options)]) {
+      await expectFailure(wait, 'ERR_HOLDFAST_OPTION', 'did you mean "timeoutMs"?');
     }
   });
 });

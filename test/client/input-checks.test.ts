@@ -119,4 +119,11 @@ describe('A call whose input is looked at first', () => {
     controller.abort();
     expect(await call).to.equal('ERR_HOLDFAST_ABORTED not-executed');
   });
+
+  it('is not waited for when it was cancelled before', async () => {
+    waiting();
+    const call = told(client.call.get('a', { signal: AbortSignal.abort() }));
+    const outcome = await Promise.race([call, clock.pass(900).then(() => 'is waited for')]);
+    expect(outcome).to.equal('ERR_HOLDFAST_ABORTED not-executed');
+  });
 });

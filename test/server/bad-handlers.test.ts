@@ -3,9 +3,10 @@ import {
   type Client,
   connect,
   defineVerbs,
-  type HoldfastError,
+  HoldfastError,
   mutate,
   once,
+  type RefuseOptions,
   refuse,
   type Server,
   serve,
@@ -228,6 +229,17 @@ describe('A server whose handlers misbehave', () => {
       expect(failure.outcome).to.equal('executed');
     }
   });
+
+  for (const [options, text] of [
+    [{ retryAfter: 5 }, 'Unknown refuse option "retryAfter"; did you mean "retryAfterMs"?'],
+    [{ retryAfterMs: Number.NaN }, 'Option "retryAfterMs" must be a number from 0'],
+    [{ overloaded: 1 }, 'Option "overloaded" must be a boolean, got 1'],
+    [{ message: 7 }, 'Option "message" must be a string, got 7'],
+  ] as const) {
+    it(`cannot refuse by an option that is none: ${text}`, () => {
+      expect(() => refuse(options as RefuseOptions)).to.throw(HoldfastError, text);
+    });
+  }
 
   describe('with results that are promises of another make', () => {
     const results: readonly (readonly [what: string, make: () => unknown, expected: unknown])[] = [
