@@ -2,7 +2,7 @@ import { type ErrorCode, HoldfastError, isHoldfastError, type Outcome } from '..
 import type { CallWatch } from '../observe/call-watch.ts';
 import { Routes } from '../observe/routes.ts';
 import type { CallWriter, Protocol } from '../protocols/protocol.ts';
-import { type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
+import { type Alarm, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
 import { Abandoned } from './abandoned.ts';
 import { Attempts } from './attempts.ts';
 import type { AttemptsOwner } from './attempts-owner.ts';
@@ -193,8 +193,12 @@ export class Calls implements Deadlines, AttemptsOwner {
     }
   }
 
-  /** The turn is over: the time of calls that could not be sent in it begins. */
-  beginWaiting(): void {
+  /**
+   * The turn is over: the time of calls that could not be sent in it begins.
+   *
+   * @param pause set while there is one before the next dial
+   */
+  beginWaiting(pause: Alarm): void {
     const next = this.#table.nextNumber();
     if (this.#queue.waiting > 0) {
       const now = this.#options.clock.now();
@@ -204,6 +208,7 @@ export class Calls implements Deadlines, AttemptsOwner {
       }
     }
     this.#begunBefore = next;
+    if (pause.isSet) this.#pacing.endBefore(pause.dueAt, this.#owner.lastFailure);
   }
 
   find(number: number): Call | undefined {

@@ -315,7 +315,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     this.#isScheduled = false;
     if (this.#link !== undefined) this.#link.pump();
     this.#further.pump();
-    this.calls.beginWaiting();
+    this.calls.beginWaiting(this.#backoffAlarm);
     this.#seek();
   }
 
@@ -344,6 +344,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
       return;
     }
     this.#next = 'waiting';
+    this.schedule();
     this.#tellState(this.#lastFailure);
     this.#backoffAlarm.set(this.#options.clock.now() + delayMs);
   }

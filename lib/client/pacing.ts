@@ -1,4 +1,4 @@
-import type { ErrorCode, HoldfastError } from '../errors.ts';
+import { type ErrorCode, type HoldfastError, isHoldfastError } from '../errors.ts';
 import { Pacer } from '../retry/pacer.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
@@ -71,6 +71,23 @@ export class Pacing {
     }
     if (!this.#alarm.isSet && this.#queue.waiting > 0) this.#alarm.set(now + waitMs);
     return false;
+  }
+
+  /**
+   * The next connection is made then. When it is the server that asks for the pause, nothing comes of
+   * waiting for it beyond a call's deadline.
+   *
+   * @param failure of the last one
+   */
+  endBefore(time: number, failure: Error | undefined): void {
+    if (!isHoldfastError(failure) || !failure.retryAfterMs) return;
+    const { code: told, message, cause } = failure;
+    const retryAfterMs = Math.ceil(time - this.#options.clock.now());
+    const why = `${message}; the next connection is made in ${retryAfterMs} ms, after the call's deadline`;
+    for (const call of this.#queue.all()) {
+      if (call.isQueued && call.deadlineAt <= time)
+        this.#end(call, told, why, { cause, retryAfterMs });
+    }
   }
 
   onSent(now: number): void {

@@ -107,7 +107,7 @@ export interface RefuseOptions {
 const refuseChecks: Checks<RefuseOptions> = {
   message: ofType('string'),
   // What another server asked for may be passed on, however long it is.
-  retryAfterMs: numberFrom(0, Number.MAX_SAFE_INTEGER),
+  retryAfterMs: numberFrom(0, Number.MAX_VALUE),
   overloaded: ofType('boolean'),
   cause: anything,
 };

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { connect, memory, serve } from '../../lib/index.ts';
+import { connect, type HoldfastError, memory, serve } from '../../lib/index.ts';
 import { preamble } from '../../lib/protocols/holdfast/frames.ts';
 import { VirtualClock } from '../../lib/testing/index.ts';
+import { failureOf } from '../support/failure.ts';
 import { fault, greet, type RawPeer } from '../support/raw-peer.ts';
 import { echo, ScriptedServer } from '../support/scripted-server.ts';
 import { Executions, verbs } from '../support/verbs.ts';
@@ -80,6 +81,34 @@ describe('A FAULT that asks to wait', () => {
     const lostAt = clock.now();
     await delays();
     expect((dialledAt[1] as number) - lostAt).to.be.within(700, 800);
+  });
+
+  /** How a call ends, once the client knows how long it must wait. */
+  async function endOf(call: Promise<unknown>): Promise<HoldfastError> {
+    const failure = failureOf(call);
+    let isOver = false;
+    void failure.catch(() => {}).finally(() => (isOver = true));
+    while (!isOver) await new Promise((turn) => setImmediate(turn));
+    return failure;
+  }
+
+  it('longer than a call has time fails the call at once, and says so', async () => {
+    await start(refusing(1e9));
+    const madeAt = clock.now();
+    const patient = scripted.client.call.mutate('patient');
+    const first = await endOf(scripted.client.call.mutate('x', { timeoutMs: 1_500 }));
+    const later = await endOf(scripted.client.call.mutate('y', { timeoutMs: 1_500 }));
+    expect(clock.now() - madeAt).to.be.lessThan(100);
+    for (const { code, outcome, message, retryAfterMs } of [first, later]) {
+      expect([code, outcome, retryAfterMs]).to.deep.equal([
+        'ERR_HOLDFAST_OVERLOADED',
+        'not-executed',
+        2_000,
+      ]);
+      expect(message).to.match(/"mutate" failed: .*come again later.* 2000 ms.*deadline/);
+    }
+    for (let step = 0; step < 800; step++) await clock.pass(5);
+    expect(await patient).to.match(/^reply/);
   });
 
   it('does not hold up a dial to another address', async () => {
