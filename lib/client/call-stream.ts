@@ -1,28 +1,23 @@
-import { codeOf, type ErrorCode, HoldfastError, isHoldfastError, messageOf } from '../errors.ts';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  codeOf,
+  type ErrorCode,
+  type HoldfastError,
+  isHoldfastError,
+  messageOf,
+} from '../errors.ts';
 import type { ArrivedItem, StreamCodec } from '../protocols/protocol.ts';
-import { type Due, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
 import type { ItemSource } from '../streams/item-source.ts';
 import { StreamReceiver } from '../streams/stream-receiver.ts';
 import type { StreamSender } from '../streams/stream-sender.ts';
 import { givesItems } from '../verbs/kinds.ts';
-import type { VerbRow } from '../verbs/table.ts';
 import type { ResumeFrom } from '../verbs/verb.ts';
-import { Inactivity } from './inactivity.ts';
+import { givenUpError, itemError } from './failures.ts';
 import type { LinkedStream, LinkStreams, Telling } from './link-streams.ts';
-import type { GivenOptions, ResolvedClientOptions } from './options.ts';
+import type { ResolvedClientOptions } from './options.ts';
 import { SentItems } from './sent-items.ts';
+import { type StreamedCall, StreamTime } from './stream-time.ts';
 import type { VerbUse } from './verb-use.ts';
-
-/** A call, as far as its streams use it. */
-export interface StreamedCall extends Due {
-  readonly number: number;
-  readonly isSettled: boolean;
-  readonly verb: VerbUse;
-  /** What held of the verb when the call was sent last. */
-  readonly row: VerbRow;
-  readonly given: GivenOptions | undefined;
-  readonly madeAt: number;
-}
 
 /** Ends a call from this side. */
 export type GiveUp = (code: ErrorCode, why: string, cause: unknown) => void;
@@ -43,11 +38,11 @@ export class CallStream implements LinkedStream, Telling {
   /** The last item that the application was given. */
   lastItem: unknown;
   readonly #codec: StreamCodec;
-  readonly #options: ResolvedClientOptions;
   readonly #verb: VerbUse;
   readonly #sent: SentItems | undefined;
-  readonly #inactivity: Inactivity;
-  readonly #wheel: TimerWheel;
+  readonly #time: StreamTime;
+  /** Runs something as the application would have, when it made the call. */
+  readonly #within = AsyncLocalStorage.snapshot();
   #input: unknown;
   #resumeFrom: ResumeFrom<unknown, unknown> | undefined;
   #call: StreamedCall | undefined;
@@ -58,11 +53,6 @@ export class CallStream implements LinkedStream, Telling {
   #deliveredBefore = 0;
   /** How often it was opened again after it had brought something. */
   fruitfulAttempts = 0;
-  /** The whole call has a deadline of its own. */
-  #isBounded = false;
-  /** It has no deadline now, for it has begun and has a link. */
-  #isLoose = false;
-  #hasBegun = false;
   #cancelled: { readonly reason: unknown } | undefined;
 
   /** @param source what is sent, for a verb that takes items */
@@ -74,15 +64,12 @@ export class CallStream implements LinkedStream, Telling {
     codec: StreamCodec,
     options: ResolvedClientOptions,
   ) {
-    const { clock, maxFrameBytes, streamWindowBytes: windowBytes } = options;
+    const { maxFrameBytes, streamWindowBytes: windowBytes } = options;
     this.#codec = codec;
-    this.#options = options;
     this.#verb = verb;
     this.#input = input;
-    this.#wheel = wheelOf(clock);
-    this.#inactivity = new Inactivity(
-      clock,
-      this.#wheel,
+    this.#time = new StreamTime(
+      options,
       () => this.#isWaiting,
       (limitMs) => this.#end('ERR_HOLDFAST_INACTIVE', `nothing came for ${limitMs} ms`),
     );
@@ -143,18 +130,13 @@ export class CallStream implements LinkedStream, Telling {
   }
 
   /** What is left of its deadline, as the server is told. */
-  remainingMs({ dueAt }: StreamedCall, now: number): number {
-    return this.#isBounded ? dueAt - now : Number.POSITIVE_INFINITY;
+  remainingMs(now: number): number {
+    return this.#time.remainingMs(now);
   }
 
   /** That its deadline has passed, in words; undefined when that was the whole call's. */
   get lateness(): string | undefined {
-    if (this.#isBounded) return undefined;
-    const { timeoutMs } = this.#options;
-    if (this.#isLoose) return `no answer came within ${timeoutMs} ms behind its last item`;
-    return this.#hasBegun
-      ? `it had no connection to its server for ${timeoutMs} ms`
-      : `it had not begun within ${timeoutMs} ms`;
+    return this.#time.lateness;
   }
 
   /** True when a server that takes no larger messages can take what has to be sent again. */
@@ -176,17 +158,7 @@ export class CallStream implements LinkedStream, Telling {
 
   /** What holds of the verb may be known only by now, or have changed. */
   follow(call: StreamedCall): void {
-    const { given, verb, madeAt } = call;
-    const { timeoutMs, inactivityTimeoutMs } = verb.row.settings;
-    const wholeMs = given?.timeoutMs ?? timeoutMs;
-    const mostMs = Math.min(wholeMs ?? given?.mostMs ?? 0, given?.mostMs ?? wholeMs ?? 0);
-    if (mostMs > 0) {
-      this.#isBounded = true;
-      const deadlineAt = madeAt + mostMs;
-      if (deadlineAt !== call.dueAt) this.#wheel.add(call, deadlineAt);
-    }
-    const limitMs = given?.inactivityTimeoutMs ?? inactivityTimeoutMs;
-    if (limitMs !== undefined) this.#inactivity.limit(limitMs);
+    this.#time.follow(call);
   }
 
   /**
@@ -197,12 +169,14 @@ export class CallStream implements LinkedStream, Telling {
   goOn(): { readonly input: unknown } | undefined {
     const { receiver } = this;
     const delivered = receiver?.delivered ?? 0;
-    if (receiver === undefined || this.#resumeFrom === undefined || delivered === 0)
-      return undefined;
+    const resumeFrom = this.#resumeFrom;
+    if (receiver === undefined || resumeFrom === undefined || delivered === 0) return undefined;
     this.#deliveredBefore += delivered;
     this.fruitfulAttempts++;
     receiver.restart();
-    this.#input = this.#resumeFrom(this.#input, this.lastItem, this.#deliveredBefore);
+    this.#within(() => {
+      this.#input = resumeFrom(this.#input, this.lastItem, this.#deliveredBefore);
+    });
     return { input: this.#input };
   }
 
@@ -226,7 +200,7 @@ export class CallStream implements LinkedStream, Telling {
     this.leave();
     this.#link = link;
     if (this.#sender !== undefined) this.#sender.maxFrameBytes = link.maxFrameBytes;
-    if (this.#hasBegun) this.#loosen();
+    this.#time.resumed();
     if (receiver === undefined || !givesItems(call.row.kind)) return;
     link.tell(call.number, receiver.takeCredit());
     link.flush();
@@ -240,32 +214,36 @@ export class CallStream implements LinkedStream, Telling {
     }
     this.receiver?.detach();
     this.#link = undefined;
-    if (!this.#isLoose) return;
-    this.#isLoose = false;
-    this.#bound();
+    this.#time.left();
   }
 
   onItem(item: ArrivedItem): void {
-    this.#loosen();
+    this.#time.begun();
     this.receiver?.onItem(item);
-    this.#inactivity.touch();
+    this.#time.touch();
   }
 
   onCredit(received: number, limit: number): void {
     const sender = this.#sender;
     sender?.onCredit(received, limit);
-    this.#loosen();
+    this.#time.begun();
     // That a stream has begun is not yet an item.
     if (sender === undefined) return;
-    this.#inactivity.touch();
-    this.#sent?.pull();
-    if (sender.isThrough && this.#isUpload) this.#bound();
+    this.#time.touch();
+    this.#within(() => this.#sent?.pull());
+    if (sender.isThrough && this.#isUpload) this.#time.bound();
     this.#link?.carry(sender);
+  }
+
+  /** The application asks for an item; a call that has settled does not hear of its signal. */
+  onAsked(): void {
+    const signal = this.#call?.given?.signal;
+    if (signal?.aborted) this.cancel('it was cancelled', signal.reason);
   }
 
   /** The application waits for an item from now on. */
   onAwaited(): void {
-    this.#inactivity.touch();
+    this.#time.touch();
   }
 
   /** The reply has come. Gives what is wrong with it, if something is. */
@@ -287,9 +265,8 @@ export class CallStream implements LinkedStream, Telling {
 
   /** The call has settled. */
   onSettled(): void {
-    this.#isLoose = false;
+    this.#time.stop();
     this.leave();
-    this.#inactivity.stop();
     this.#sender?.dropAll();
     this.#sent?.stop();
   }
@@ -304,17 +281,17 @@ export class CallStream implements LinkedStream, Telling {
 
   /** An item is not what it should be. */
   refuse(why: string, cause: unknown): HoldfastError {
-    const code = 'ERR_HOLDFAST_OUTPUT';
-    this.#end(code, `an item is wrong: ${why}`, cause);
-    const message = `An item of "${this.#verb.name}" is wrong: ${why}`;
-    return new HoldfastError(code, message, { verb: this.#verb.name, outcome: 'executed', cause });
+    this.#end('ERR_HOLDFAST_OUTPUT', `an item is wrong: ${why}`, cause);
+    return itemError(this.#verb, why, cause);
   }
 
   /** The application wants no more. */
   cancel(why: string, reason: unknown): void {
     if (this.#cancelled !== undefined) return;
     this.#cancelled = { reason };
-    this.#end('ERR_HOLDFAST_ABORTED', why, reason);
+    const code = 'ERR_HOLDFAST_ABORTED';
+    if (this.#call?.isSettled !== true) this.#end(code, why, reason);
+    else this.receiver?.close(givenUpError(this.#verb, why, reason, this.countsAt(code)));
   }
 
   #end(code: ErrorCode, why: string, cause: unknown = this.#cancelled?.reason): void {
@@ -329,7 +306,7 @@ export class CallStream implements LinkedStream, Telling {
 
   #onPushed(): void {
     const sender = this.#sender as StreamSender;
-    if (!sender.wantsMore) this.#inactivity.touch();
+    if (!sender.wantsMore) this.#time.touch();
     this.#link?.carry(sender);
   }
 
@@ -339,7 +316,7 @@ export class CallStream implements LinkedStream, Telling {
       const end = this.#codec.end(number, pushed);
       target.push(end, 0, end.byteLength);
       // Its answer is waited for like that of any call.
-      if (this.#isUpload) this.#bound();
+      if (this.#isUpload) this.#time.bound();
     });
     this.#link?.carry(sender);
   }
@@ -369,22 +346,5 @@ export class CallStream implements LinkedStream, Telling {
     const sender = this.#sender;
     const isBlocked = sender !== undefined && !sender.isAcknowledged && !sender.wantsMore;
     return this.receiver?.isAwaited === true || isBlocked;
-  }
-
-  /** It has begun and has a link: unless it is bounded as a whole, it may take as long as it likes. */
-  #loosen(): void {
-    if (this.#isBounded || this.#isLoose) return;
-    this.#isLoose = true;
-    this.#hasBegun = true;
-    const call = this.#call as StreamedCall;
-    this.#wheel.remove(call);
-    call.dueAt = Number.POSITIVE_INFINITY;
-  }
-
-  #bound(): void {
-    const call = this.#call as StreamedCall;
-    if (this.#isBounded || call.isSettled) return;
-    const { clock, timeoutMs } = this.#options;
-    this.#wheel.add(call, clock.now() + timeoutMs);
   }
 }

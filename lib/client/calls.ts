@@ -186,7 +186,7 @@ export class Calls implements Deadlines, AttemptsOwner {
       call.row = call.verb.row;
       call.isRecorded = call.verb.isRecorded(call.attempts);
       const isReplay = link.knowsLayers && call.isReplay;
-      const remainingMs = call.stream?.remainingMs(call, now) ?? call.deadlineAt - now;
+      const remainingMs = call.stream?.remainingMs(now) ?? call.deadlineAt - now;
       this.#writer.stamp(call, call.verb.index, call.attempts, remainingMs, isReplay);
       call.extras?.attemptAlarm?.set(now + call.extras.attemptTimeoutMs);
       return call;

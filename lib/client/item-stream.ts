@@ -17,6 +17,8 @@ export class ItemStream<Item = unknown, Output = unknown> implements AsyncIterab
   #isIterated = false;
   /** The end was told, or the application wants no more. */
   #isOver = false;
+  /** The application has left its loop. */
+  #isLeft = false;
 
   /** @internal */
   constructor(
@@ -61,6 +63,7 @@ export class ItemStream<Item = unknown, Output = unknown> implements AsyncIterab
       next: () => this.#next(),
       return: async () => {
         this.#isOver = true;
+        this.#isLeft = true;
         await this.#stream.receiver?.return();
         return { done: true, value: undefined };
       },
@@ -70,6 +73,7 @@ export class ItemStream<Item = unknown, Output = unknown> implements AsyncIterab
   async #next(): Promise<IteratorResult<Item, Output | undefined>> {
     const { receiver } = this.#stream;
     if (this.#isOver || receiver === undefined) return { done: true, value: undefined };
+    this.#stream.onAsked();
     const next = receiver.next();
     if (receiver.isAwaited) this.#stream.onAwaited();
     try {
@@ -82,7 +86,7 @@ export class ItemStream<Item = unknown, Output = unknown> implements AsyncIterab
       throw error;
     }
     this.#isOver = true;
-    return { done: true, value: await this.#settled };
+    return { done: true, value: this.#isLeft ? undefined : await this.#settled };
   }
 
   async #taken(value: unknown): Promise<Item> {

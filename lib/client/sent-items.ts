@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { HoldfastError } from '../errors.ts';
 import type { StreamCodec } from '../protocols/protocol.ts';
 import { ItemPump } from '../streams/item-pump.ts';
@@ -31,8 +30,6 @@ export class SentItems {
   readonly #codec: StreamCodec;
   readonly #limits: SenderLimits;
   readonly #listener: SentListener;
-  /** Runs something as the application would have, when it made the call. */
-  readonly #within = AsyncLocalStorage.snapshot();
   #sender: StreamSender;
   #pump: ItemPump;
 
@@ -82,7 +79,7 @@ export class SentItems {
 
   /** Takes what the sender wants; called whenever it may want more. */
   pull(): void {
-    this.#within(() => this.#pump.pull());
+    this.#pump.pull();
   }
 
   /** Nothing more is wanted: the source is closed. */

@@ -274,7 +274,7 @@ export class StreamReceiver<Item = unknown> implements AsyncIterableIterator<Ite
 
   /** Nothing more is taken; who does so all the same gets the error, unless it has had everything. */
   close(error: unknown): void {
-    if (!this.#isClosed && !(this.#isEnded && this.#queue.size === 0)) this.abort(error);
+    if (!this.isOver || this.#queue.size > 0) this.abort(error);
   }
 
   /**
