@@ -12,7 +12,7 @@ import { StreamReceiver } from '../streams/stream-receiver.ts';
 import type { StreamSender } from '../streams/stream-sender.ts';
 import { givesItems } from '../verbs/kinds.ts';
 import type { ResumeFrom } from '../verbs/verb.ts';
-import { givenUpError, itemError } from './failures.ts';
+import { givenUpError, itemError } from './item-errors.ts';
 import type { LinkedStream, LinkStreams, Telling } from './link-streams.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { SentItems } from './sent-items.ts';

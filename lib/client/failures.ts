@@ -109,24 +109,6 @@ export function cancelledError({ name }: VerbUse, { reason }: AbortSignal): Hold
   return new HoldfastError('ERR_HOLDFAST_ABORTED', message, { verb: name, cause: reason });
 }
 
-/** The error of an item that is not what it should be. */
-export function itemError({ name: verb }: VerbUse, why: string, cause: unknown): HoldfastError {
-  const message = `An item of "${verb}" is wrong: ${why}`;
-  return new HoldfastError('ERR_HOLDFAST_OUTPUT', message, { verb, outcome: 'executed', cause });
-}
-
-/** The end of items that were given up although all had come: the call itself has gone well. */
-export function givenUpError(
-  { name: verb }: VerbUse,
-  why: string,
-  cause: unknown,
-  counts: object,
-): HoldfastError {
-  const message = `The items of call "${verb}" were given up: ${why}`;
-  const facts = { verb, outcome: 'executed', cause, ...counts } as const;
-  return new HoldfastError('ERR_HOLDFAST_ABORTED', message, facts);
-}
-
 /** An error that arose before there was a call, with the verb's name added. */
 export function atVerb(error: unknown, verb: string): HoldfastError {
   const message = `Call "${verb}" failed: ${messageOf(error)}`;
