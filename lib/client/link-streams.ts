@@ -1,4 +1,3 @@
-import { writeBytes } from '../link/outbox.ts';
 import type { ArrivedItem, ServerHello, StreamCodec, StreamSink } from '../protocols/protocol.ts';
 import { Courier, type CourierTarget } from '../streams/courier.ts';
 import type { Credit } from '../streams/stream-receiver.ts';
@@ -54,7 +53,7 @@ export class LinkStreams implements StreamSink {
     this.#codec = codec;
     this.#outbox = outbox;
     this.#find = find;
-    this.#courier = new Courier(outbox, writeBytes);
+    this.#courier = new Courier(outbox);
   }
 
   /** Items wait to be sent. */

@@ -7,6 +7,9 @@ import type { Channel } from '../media/medium.ts';
  */
 export const writeBytes: number = 64 * 1024 + 64;
 
+/** As long as it takes everything at once there is room, and so many spare the cost of some writes. */
+const mostWriteBytes = 4 * writeBytes;
+
 /**
  * So much is worth a write although more is to come, so that the far end works meanwhile: the first of
  * a turn, and those behind it, for a write costs as much as ten calls.
@@ -46,6 +49,8 @@ export class Outbox {
   #behind = 0;
   #end = 0;
   #written = 0;
+  /** What the next write takes at most. */
+  #portionBytes = writeBytes;
   #closed = false;
   #isFinishing = false;
   readonly #isJudged: boolean;
@@ -71,6 +76,11 @@ export class Outbox {
   /** Bytes that were pushed and are not through. */
   get backlogBytes(): number {
     return this.#end - this.#written;
+  }
+
+  /** So many more fill the next write. */
+  get roomBytes(): number {
+    return this.#portionBytes - this.backlogBytes;
   }
 
   /** Bytes that are through; grows as the far end makes room. */
@@ -121,18 +131,23 @@ export class Outbox {
   }
 
   #write(): void {
-    const part = this.#take(writeBytes);
+    const portionBytes = this.#portionBytes;
+    const part = this.#take(portionBytes);
     const parts = [part];
-    let room = writeBytes - part.byteLength;
+    let room = portionBytes - part.byteLength;
     while (room > 0 && this.#first < this.#behind) {
       const next = this.#take(room);
       parts.push(next);
       room -= next.byteLength;
     }
     if (this.#first === this.#behind) this.#forget();
-    this.#ledger.submit(writeBytes - room);
+    this.#ledger.submit(portionBytes - room);
     const upTo = this.#ledger.submitted;
     this.#channel.write(parts, (possibly) => this.#onTaken(possibly, upTo));
+    if (this.#channel.isThrough !== true) this.#portionBytes = writeBytes;
+    else if (room * 2 < portionBytes) {
+      this.#portionBytes = Math.min(portionBytes * 2, mostWriteBytes);
+    }
   }
 
   /** What goes next, of one range, so many bytes at most. */

@@ -1,4 +1,4 @@
-import { type Outbox, writeBytes } from '../link/outbox.ts';
+import type { Outbox } from '../link/outbox.ts';
 import type { ServerStreamSink } from '../protocols/holdfast/stream-frames.ts';
 import type { ArrivedItem } from '../protocols/protocol.ts';
 import { Courier, type Sending } from '../streams/courier.ts';
@@ -23,7 +23,7 @@ export class LinkStreams implements ServerStreamSink, StreamLink {
 
   constructor(link: StreamedLink, outbox: Outbox) {
     this.#link = link;
-    this.#courier = new Courier(outbox, writeBytes);
+    this.#courier = new Courier(outbox);
   }
 
   onItem(item: ArrivedItem): void {

@@ -2,9 +2,12 @@ import type { Outgoing } from '../protocols/protocol.ts';
 
 /** Where a {@link Courier} puts what it carries. */
 export interface CourierTarget extends Outgoing {
-  /** Bytes that were pushed and are not through. */
-  readonly backlogBytes: number;
+  /** So many more fill the next write. */
+  readonly roomBytes: number;
 }
+
+/** What is left of a write when less is: it is full then, rather than a part cut in two. */
+const leastRoomBytes = 4 * 1024;
 
 /** What a {@link Courier} carries for. */
 export interface Sending {
@@ -19,13 +22,11 @@ export interface Sending {
  */
 export class Courier {
   readonly #target: CourierTarget;
-  readonly #maxBacklogBytes: number;
   /** Streams that may have something to send; the first is the next in turn. */
   readonly #turns = new Set<Sending>();
 
-  constructor(target: CourierTarget, maxBacklogBytes: number) {
+  constructor(target: CourierTarget) {
     this.#target = target;
-    this.#maxBacklogBytes = maxBacklogBytes;
   }
 
   /** Something waits for its turn. */
@@ -48,11 +49,11 @@ export class Courier {
     this.#turns.clear();
   }
 
-  /** Pushes parts until enough waits to be sent; true when there was something to push. */
+  /** Pushes parts until they fill a write; true when there was something to push. */
   pump(): boolean {
     let isPushed = false;
     for (const stream of this.#turns) {
-      if (this.#target.backlogBytes >= this.#maxBacklogBytes) break;
+      if (this.#target.roomBytes < leastRoomBytes) break;
       this.#turns.delete(stream);
       if (!stream.hasNext) continue;
       stream.writeNext(this.#target);

@@ -286,23 +286,36 @@ describe('Outbox', () => {
     expect(channel.writes.map(({ length }) => length)).to.deep.equal([4 * 1024, 16 * 1024]);
   });
 
-  it('gives a channel one piece of 64 KiB after the other until not all is through at once', () => {
+  it('gives a channel ever more at a time, up to 256 KiB, until not all is through at once', () => {
     const { channel, outbox, empties } = setUp(false, true);
+    const sizes = (): number[] => channel.writes.map(({ length }) => length / writeBytes);
     const long = Buffer.alloc(10 * writeBytes, 7);
     push(outbox, long);
     outbox.flush();
-    expect(channel.writes.length).to.equal(10);
+    expect(sizes()).to.deep.equal([1, 2, 4, 3]);
     channel.isThrough = false;
     push(outbox, long);
     outbox.flush();
-    expect(channel.writes.length).to.equal(10);
-    for (let write = 0; write < 10; write++) channel.take();
-    expect(channel.writes.length).to.equal(11);
-    channel.take();
-    expect(channel.writes.length).to.equal(12);
+    expect(sizes().length).to.equal(4);
     while (channel.isWriting) channel.take();
+    // The first of them was as large as those before it that were through.
+    expect(sizes().slice(4)).to.deep.equal([4, 1, 1, 1, 1, 1, 1]);
     expect(channel.bytes.equals(Buffer.concat([long, long]))).to.equal(true);
     expect(empties()).to.equal(1);
+  });
+
+  it('gives no more at a time because little was through at once', () => {
+    const { channel, outbox } = setUp(false, true);
+    for (let write = 0; write < 5; write++) {
+      push(outbox, Buffer.alloc(100));
+      outbox.flush();
+    }
+    push(outbox, Buffer.alloc(2 * writeBytes));
+    outbox.flush();
+    expect(channel.writes.slice(5).map(({ length }) => length)).to.deep.equal([
+      writeBytes,
+      writeBytes,
+    ]);
   });
 
   it('has one write outstanding where it is not known what is through, whatever it sends', () => {

@@ -16,6 +16,18 @@ const firstReserveBytes = 1024 * 1024;
 /** With at least so many bytes missing, they are read straight into the frame's own memory. */
 const readIntoBytes = 8 * 1024;
 
+/**
+ * Frames from here to there, as the items of a stream are, come in rows: so many share memory, and are
+ * read there one behind the other. Nothing is copied then, and there is less to collect. Whoever
+ * keeps one of them keeps the memory of all.
+ */
+const leastInRow = 32 * 1024;
+const mostInRow = 80 * 1024;
+const framesInRow = 4;
+
+/** Whoever keeps bytes of a message keeps at most so many times as much memory. */
+const mostKept = 8;
+
 const headerBytes = lengthBytes + 1;
 
 /**
@@ -29,10 +41,14 @@ export class FrameDecoder {
   maxFrameBytes: number;
   readonly #sink: FrameSink;
   #preambleSeen = 0;
-  /** The frame that has begun; `#held` of its bytes are there. */
-  #partial: Buffer | undefined;
+  /** Where the frame is put together that has begun, or the next one of a row will be. */
+  #memory: Buffer | undefined;
+  /** Where in it that frame begins, how many of its bytes are there, and how many there will be. */
+  #start = 0;
   #held = 0;
   #wanted = 0;
+  /** Memory for the row that seems to have begun, or to go on. */
+  #rowBytes = 0;
   #stopped = false;
   #isHolding = false;
   /** What came, or was left, while the decoder holds. */
@@ -51,7 +67,8 @@ export class FrameDecoder {
   /** Takes nothing any more, not even what is left of the chunk at hand. */
   stop(): void {
     this.#stopped = true;
-    this.#partial = undefined;
+    this.#memory = undefined;
+    this.#held = 0;
     this.#rest = undefined;
   }
 
@@ -68,12 +85,17 @@ export class FrameDecoder {
     if (rest !== undefined) this.push(rest);
   }
 
-  /** Where the next bytes should be read into, if a long frame waits for them. */
+  /** Where the next bytes should be read into, if a long frame waits for them, or a row goes on. */
   readInto(): Buffer | undefined {
-    const partial = this.#partial;
-    if (partial === undefined || this.#wanted - this.#held < readIntoBytes) return undefined;
-    if (partial.length - this.#held < readIntoBytes && partial.length < this.#wanted) this.#grow();
-    return this.#partial?.subarray(this.#held);
+    if (this.#held > 0) {
+      // What fills a row is read there, be it little: behind it the next row is read, and not copied.
+      if (this.#wanted - this.#held < readIntoBytes && !isInRow(this.#wanted)) return undefined;
+      this.#makeRoom(Math.min(this.#wanted, this.#held + readIntoBytes));
+    } else if (this.#memory === undefined && this.#rowBytes > 0) {
+      this.#memory = Buffer.allocUnsafeSlow(this.#rowBytes);
+      this.#start = 0;
+    }
+    return this.#memory?.subarray(this.#start + this.#held);
   }
 
   /**
@@ -89,22 +111,39 @@ export class FrameDecoder {
     }
     let position = 0;
     if (this.#preambleSeen < preamble.length) position = this.#takePreamble(chunk);
-    if (this.#held > 0) position = this.#continue(chunk, position);
+    const at = position === 0 ? this.#placeOf(chunk) : undefined;
+    const memory = at === undefined ? undefined : this.#memory;
+    this.#rowBytes = 0;
+    if (this.#held > 0) position = this.#continue(chunk, position, at !== undefined);
     const end = chunk.length;
     while (!this.#stopped && !this.#isHolding && end - position >= headerBytes) {
       const frameEnd = position + this.#frameBytes(chunk, position);
       if (frameEnd > end) break;
-      const type = chunk[position + lengthBytes] as number;
-      this.#sink.onFrame(type, chunk, position + headerBytes, frameEnd, false);
+      this.#give(chunk, position, frameEnd, memory);
       position = frameEnd;
     }
-    if (this.#stopped || position === end) return;
-    if (this.#isHolding) this.#leave(chunk.subarray(position));
-    else this.#keep(chunk, position);
+    if (this.#stopped || this.#held > 0) return;
+    if (!this.#isHolding) {
+      this.#keep(chunk, position, at);
+      return;
+    }
+    this.#memory = undefined;
+    this.#leave(chunk.subarray(position));
+  }
+
+  /** Gives out a whole frame, which is in `memory` that is not used again, if in any. */
+  #give(buffer: Buffer, start: number, end: number, memory: Buffer | undefined): void {
+    const frameBytes = end - start;
+    if (isInRow(frameBytes)) this.#rowBytes = frameBytes * framesInRow;
+    // Who keeps a value should not keep much more with it.
+    const owned =
+      frameBytes >= readIntoBytes && frameBytes * mostKept >= (memory?.length ?? Infinity);
+    const type = buffer[start + lengthBytes] as number;
+    this.#sink.onFrame(type, buffer, start + headerBytes, end, owned);
   }
 
   #leave(chunk: Buffer): void {
-    if (this.#stopped) return;
+    if (this.#stopped || chunk.length === 0) return;
     this.#rest = Buffer.concat(this.#rest === undefined ? [chunk] : [this.#rest, chunk]);
   }
 
@@ -134,59 +173,78 @@ export class FrameDecoder {
     );
   }
 
-  #keep(chunk: Buffer, position: number): void {
+  /** Keeps what is left of a chunk; `at` is where that is in the memory at hand, if it is there. */
+  #keep(chunk: Buffer, position: number, at: number | undefined): void {
     const held = chunk.length - position;
+    if (at !== undefined) this.#start = at + position;
+    if (held === 0) {
+      this.#goOn();
+      return;
+    }
     this.#wanted = held < headerBytes ? headerBytes : this.#frameBytes(chunk, position);
-    this.#partial = Buffer.allocUnsafe(Math.max(held, Math.min(this.#wanted, firstReserveBytes)));
-    this.#held = chunk.copy(this.#partial, 0, position);
+    if (at !== undefined) this.#held = held;
+    this.#makeRoom(Math.max(held, Math.min(this.#wanted, firstReserveBytes)));
+    if (at === undefined) this.#held = chunk.copy(this.#memory as Buffer, this.#start, position);
+  }
+
+  /** Between two frames: memory is kept only for a row that goes on. */
+  #goOn(): void {
+    const memory = this.#memory;
+    if (memory === undefined) return;
+    const isUsedUp = memory.length - this.#start < readIntoBytes;
+    if (this.#rowBytes === 0 || isUsedUp) this.#memory = undefined;
   }
 
   /** Adds to the frame that has begun; returns the position behind what was used. */
-  #continue(chunk: Buffer, position: number): number {
+  #continue(chunk: Buffer, position: number, isInPlace: boolean): number {
     let at = position;
-    const inPlace = position === 0 && this.#isNext(chunk);
-    while (!this.#stopped && this.#partial !== undefined) {
+    while (this.#held > 0) {
       const needed = Math.min(this.#wanted - this.#held, chunk.length - at);
-      if (this.#held + needed > this.#partial.length) this.#grow(this.#held + needed);
-      if (!inPlace) chunk.copy(this.#partial, this.#held, at, at + needed);
+      if (!isInPlace) {
+        this.#makeRoom(this.#held + needed);
+        chunk.copy(this.#memory as Buffer, this.#start + this.#held, at, at + needed);
+      }
       this.#held += needed;
       at += needed;
       if (this.#held < this.#wanted) return at;
+      const memory = this.#memory as Buffer;
+      const start = this.#start;
       if (this.#wanted === headerBytes) {
-        this.#wanted = this.#frameBytes(this.#partial, 0);
+        this.#wanted = this.#frameBytes(memory, start);
+        this.#makeRoom(Math.min(this.#wanted, firstReserveBytes));
         if (this.#wanted > headerBytes) continue;
       }
-      const frame = this.#partial;
-      const frameBytes = this.#wanted;
-      this.#partial = undefined;
+      this.#start += this.#wanted;
       this.#held = 0;
-      const owned = frameBytes >= readIntoBytes;
-      this.#sink.onFrame(frame[lengthBytes] as number, frame, headerBytes, frameBytes, owned);
+      this.#give(memory, start, this.#start, memory);
     }
     return at;
   }
 
-  /** True when the chunk was read to where {@link readInto} said. */
-  #isNext(chunk: Buffer): boolean {
-    const partial = this.#partial;
-    return (
-      partial !== undefined &&
-      chunk.buffer === partial.buffer &&
-      chunk.byteOffset === partial.byteOffset + this.#held
-    );
+  /** Where the chunk is in the memory at hand, when it was read to where {@link readInto} said. */
+  #placeOf(chunk: Buffer): number | undefined {
+    const memory = this.#memory;
+    if (memory === undefined || chunk.buffer !== memory.buffer) return undefined;
+    const at = this.#start + this.#held;
+    return chunk.byteOffset === memory.byteOffset + at ? at : undefined;
   }
 
-  /** Makes room for at least `leastBytes` of the frame. */
-  #grow(leastBytes = 0): void {
-    const partial = this.#partial as Buffer;
-    const size = Math.min(
-      this.#wanted,
-      Math.max(firstReserveBytes, partial.length * 2, leastBytes),
+  /** Makes room for so many bytes of the frame that has begun; what is there of it comes along. */
+  #makeRoom(bytes: number): void {
+    const memory = this.#memory;
+    if (memory !== undefined && this.#start + bytes <= memory.length) return;
+    const wanted = this.#wanted;
+    const most = Math.min(wanted, Math.max(bytes, this.#held * 2));
+    this.#memory = Buffer.allocUnsafe(
+      isInRow(wanted) ? wanted * framesInRow : Math.max(bytes, most),
     );
-    const grown = Buffer.allocUnsafeSlow(size);
-    partial.copy(grown, 0, 0, this.#held);
-    this.#partial = grown;
+    memory?.copy(this.#memory, 0, this.#start, this.#start + this.#held);
+    this.#start = 0;
   }
+}
+
+function isInRow(frameBytes: number): boolean {
+  return frameBytes >= leastInRow && frameBytes <= mostInRow;
 }
 
 /** So much of what is no holdfast is shown. */

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { FrameDecoder, type FrameSink } from '../../../lib/protocols/holdfast/frame-decoder.ts';
 import { preamble } from '../../../lib/protocols/holdfast/frames.ts';
+import { seededRandom } from '../../../lib/testing/index.ts';
 
 const mebibyte = 1_024 * 1_024;
 const maxFrameBytes = 1_024 * mebibyte;
@@ -57,6 +58,17 @@ function readAll(decoder: FrameDecoder, stream: Buffer, chunkBytes: number): { i
     at += length;
   }
   return { inPlace };
+}
+
+/** Reads a part, anywhere; gives its length. */
+function readSome(decoder: FrameDecoder, stream: Buffer, upTo: (most: number) => number): number {
+  const place = upTo(8) === 0 ? undefined : decoder.readInto();
+  const target = place ?? Buffer.alloc(1 + upTo(300_000));
+  const most = upTo(3) === 0 ? 1 + upTo(40_000) : target.length;
+  const length = stream.copy(target, 0, 0, Math.min(most, target.length));
+  decoder.push(target.subarray(0, length));
+  if (place === undefined) target.fill(0xee);
+  return length;
 }
 
 describe('FrameDecoder with long frames', () => {
@@ -167,6 +179,118 @@ describe('FrameDecoder with long frames', () => {
     decoder.release();
     expect(sink.kept[0]?.body.equals(body)).to.equal(true);
     expect(sink.kept[1]?.body.toString()).to.equal('behind');
+  });
+
+  describe('in a row', () => {
+    const item = 64 * 1_024;
+
+    function row(lengths: readonly number[]): { bodies: Buffer[]; stream: Buffer } {
+      const bodies = lengths.map((length, index) => pattern(length, index + 11));
+      return { bodies, stream: Buffer.concat(bodies.map((body) => frame(1, body))) };
+    }
+
+    function expectKept(sink: Keeper, bodies: readonly Buffer[]): void {
+      expect(sink.kept.length).to.equal(bodies.length);
+      for (const [index, { body }] of sink.kept.entries()) {
+        expect(body.equals(bodies[index] as Buffer), `frame ${index}`).to.equal(true);
+      }
+    }
+
+    it('reads them into memory that four of them share, and copies none', () => {
+      const { sink, decoder } = started();
+      const { bodies, stream } = row(Array<number>(13).fill(item));
+      const { inPlace } = readAll(decoder, stream, 4 * item);
+      expectKept(sink, bodies);
+      // The first chunk brings three and the head of another.
+      expect(sink.kept.slice(3).every(({ owned }) => owned)).to.equal(true);
+      expect(inPlace).to.equal(stream.length - 4 * item);
+      const memories = new Set(sink.kept.slice(3).map(({ body }) => body.buffer));
+      expect(memories.size).to.equal(3);
+    });
+
+    it('puts them together in such memory when they come by other ways', () => {
+      const { sink, decoder } = started();
+      const { bodies, stream } = row(Array<number>(12).fill(item));
+      for (let at = 0; at < stream.length; at += item) {
+        decoder.push(Buffer.from(stream.subarray(at, at + item)));
+      }
+      expectKept(sink, bodies);
+      expect(new Set(sink.kept.map(({ body }) => body.buffer)).size).to.equal(3);
+    });
+
+    it('copies what is short out of that memory', () => {
+      const { sink, decoder } = started();
+      const { bodies, stream } = row([item, item, item, 20_000, 10, item]);
+      readAll(decoder, stream, 30_000);
+      expectKept(sink, bodies);
+      for (const { owned, body } of sink.kept) expect(owned).to.equal(body.length === item);
+    });
+
+    it('offers memory to a row that goes on, and none behind short frames', () => {
+      const { decoder } = started();
+      const { stream } = row([item, item, item, item]);
+      readAll(decoder, stream, 4 * item);
+      expect(decoder.readInto()?.length).to.be.at.least(3 * item);
+      const place = decoder.readInto() as Buffer;
+      const short = frame(1, Buffer.from('short'));
+      decoder.push(place.subarray(0, short.copy(place)));
+      expect(decoder.readInto()).to.equal(undefined);
+      expect(decoder.atBoundary).to.equal(true);
+    });
+
+    it('goes on in order when it is held in the middle of one', () => {
+      const { sink, decoder } = started();
+      const { bodies, stream } = row(Array<number>(9).fill(item));
+      const cut = 5 * item + 1_000;
+      readAll(decoder, stream.subarray(0, cut), 100_000);
+      const before = sink.kept.length;
+      decoder.hold();
+      readAll(decoder, stream.subarray(cut), 100_000);
+      expect(sink.kept.length).to.equal(before);
+      decoder.release();
+      expectKept(sink, bodies);
+    });
+
+    it('goes on in order when one of them makes it hold', () => {
+      const sink = new Keeper();
+      const decoder = new FrameDecoder(
+        {
+          onFrame: (...given) => {
+            sink.onFrame(...given);
+            if (sink.kept.length % 2 === 0) decoder.hold();
+          },
+        },
+        maxFrameBytes,
+      );
+      decoder.push(Buffer.from(preamble));
+      const { bodies, stream } = row(Array<number>(21).fill(item));
+      for (let at = 0; at < stream.length; ) {
+        at += readSome(decoder, stream.subarray(at), (most) => most - 1);
+        for (let held = 0; held < 3; held++) decoder.release();
+      }
+      expectKept(sink, bodies);
+    });
+
+    it('brings whatever comes, however it comes, and never touches what it gave away', () => {
+      const random = seededRandom(4711);
+      const upTo = (most: number): number => Math.floor(random() * most);
+      const around = [5, 8_192, 32_768, 65_536, 65_555, 81_920, 200_000, mebibyte];
+      for (let round = 0; round < 40; round++) {
+        const { sink, decoder } = started();
+        const lengths = Array.from({ length: 12 }, () => {
+          const near = around[upTo(around.length)] as number;
+          return Math.max(0, near - 12 + upTo(20));
+        });
+        const { bodies, stream } = row(lengths.flatMap((length) => [length, length, length]));
+        for (let at = 0; at < stream.length; ) {
+          if (upTo(10) === 0) decoder.hold();
+          at += readSome(decoder, stream.subarray(at), upTo);
+          decoder.release();
+        }
+        expectKept(sink, bodies);
+        expect(decoder.atBoundary).to.equal(true);
+      }
+    });
   });
 
   it('B2: reserves no more than a fixed amount for what a length only announces', () => {
