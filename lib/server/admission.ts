@@ -4,6 +4,7 @@ import type { Clock } from '../util/clock.ts';
 import { type Answers, busy } from './answers.ts';
 import { deserted } from './once-work.ts';
 import type { ServerCall } from './server-call.ts';
+import { Turns } from './turns.ts';
 
 /** How much a server does at a time, and what waits for that. */
 export interface AdmissionLimits {
@@ -22,11 +23,12 @@ const maxHintMs = 60_000;
  * rest is refused at once, with a hint when to come again, so that nothing is worked on that nobody
  * waits for any more.
  *
- * The queue is first in, first out. Facebook turned to last in, first out under load because old
+ * Clients take turns; of each client the queue is first in, first out. Facebook turned to last in, first out under load because old
  * requests are those whose callers have given up (B. Maurer, "Fail at Scale", ACM Queue 13(8),
  * 2015). Here each call brings its deadline and is taken out when its caller gives up, and one whose
  * turn would come too late is not let in, so those that wait are wanted; and the calls of one client
- * keep their order. That leaves the length: half as many as run at a time, as in "Addressing
+ * keep their order. When the queue is full and a client has less than its share of it, the newest call
+ * of the client that has the most makes room. That leaves the length: half as many as run at a time, as in "Addressing
  * Cascading Failures" (Site Reliability Engineering, chapter 22).
  */
 export class Admission {
@@ -34,7 +36,7 @@ export class Admission {
   readonly #clock: Clock;
   readonly #wheel: TimerWheel;
   readonly #answers: Answers;
-  readonly #queue = new Set<WaitingCall>();
+  readonly #queue = new Turns<WaitingCall>();
   #running = 0;
   /** How long a handler takes, smoothed; undefined before one has ended. */
   #typicalMs: number | undefined;
@@ -54,17 +56,30 @@ export class Admission {
     return this.#running >= this.#limits.maxConcurrency;
   }
 
-  /** Why a call that has so much time left is neither run now nor later, if it is not. */
-  objectionTo(remainingMs: number): Refusal | undefined {
+  /** Why a call of a client that has so much time left is neither run now nor later, if it is not. */
+  objectionTo(client: object, remainingMs: number): Refusal | undefined {
     if (!this.isFull) return undefined;
-    const { maxConcurrency, maxQueue } = this.#limits;
-    const waiting = this.#queue.size;
-    const untilMs = ((waiting + 1) * this.#paceMs()) / maxConcurrency;
-    const limit = `the server runs maxConcurrency (${maxConcurrency}) calls`;
-    if (waiting >= maxQueue) return overloaded(`${limit}, and ${waiting} wait already`, untilMs);
+    const { maxQueue } = this.#limits;
+    const untilMs = this.#untilMs(this.#queue.ahead(client));
+    if (this.#queue.size >= maxQueue && !this.#queue.hasShare(client, maxQueue)) {
+      return this.#isLong(untilMs);
+    }
     if (untilMs < remainingMs) return undefined;
     const late = `this one's turn would come in ${Math.ceil(untilMs)} ms, after its deadline`;
-    return overloaded(`${limit}, and ${late}`, untilMs);
+    return overloaded(`${this.#limit}, and ${late}`, untilMs);
+  }
+
+  #isLong(untilMs: number): Refusal {
+    return overloaded(`${this.#limit}, and ${this.#queue.size} wait already`, untilMs);
+  }
+
+  get #limit(): string {
+    return `the server runs maxConcurrency (${this.#limits.maxConcurrency}) calls`;
+  }
+
+  /** When a call's turn comes behind so many others. */
+  #untilMs(ahead: number): number {
+    return ((ahead + 1) * this.#paceMs()) / this.#limits.maxConcurrency;
   }
 
   /** The call's handler begins. */
@@ -96,15 +111,22 @@ export class Admission {
       this.#refuse(expired, deserted);
     });
     call.waiting = { drop: () => this.#drop(waiting) };
+    if (this.#queue.size >= this.#limits.maxQueue) this.#makeRoom();
     this.#queue.add(waiting);
     const { remainingMs } = call;
     if (remainingMs === Number.POSITIVE_INFINITY) return;
     this.#wheel.add(waiting, this.#clock.now() + remainingMs);
   }
 
+  /** Somebody has more than a fair share of the queue. */
+  #makeRoom(): void {
+    const last = this.#queue.newestOfLongest();
+    if (last !== undefined) this.#refuse(last, this.#isLong(this.#untilMs(this.#queue.size)));
+  }
+
   /** Nothing that waits will run here; true when there was something. */
   refuseAll(refusal: Refusal): boolean {
-    const all = [...this.#queue];
+    const all = this.#queue.all();
     for (const waiting of all) this.#refuse(waiting, refusal);
     return all.length > 0;
   }
@@ -113,8 +135,9 @@ export class Admission {
     // A handler that answers at once leaves in the midst of this.
     if (this.#isStarting) return;
     this.#isStarting = true;
-    for (const waiting of this.#queue) {
-      if (this.isFull) break;
+    while (!this.isFull) {
+      const waiting = this.#queue.take();
+      if (waiting === undefined) break;
       if (waiting.call.remainingMs > 0) {
         this.#remove(waiting);
         this.enter(waiting.call);
@@ -169,6 +192,11 @@ class WaitingCall implements Due {
     this.run = run;
     this.onGone = onGone;
     this.#onExpired = onExpired;
+  }
+
+  /** The client: calls of one have one session. */
+  get party(): object {
+    return this.call.session;
   }
 
   onDue(): void {

@@ -185,7 +185,7 @@ export class Dispatch {
       const isAlone = inputBytes > maxIncomingBytes;
       return (isAlone ? hopeless : busy)('ERR_HOLDFAST_INCOMING_FULL', message);
     }
-    if (arrived.remainingMs > 0) return this.#admission?.objectionTo(arrived.remainingMs);
+    if (arrived.remainingMs > 0) return this.#admission?.objectionTo(session, arrived.remainingMs);
     return hopeless('ERR_HOLDFAST_DEADLINE', 'its deadline had passed when it arrived');
   }
 

@@ -37,7 +37,10 @@ export interface ServerOptions {
    * rest is refused for now with the code `ERR_HOLDFAST_OVERLOADED`. Default: no such bound.
    */
   readonly maxConcurrency?: number;
-  /** Most calls that wait for their turn then. Default: half of `maxConcurrency`. */
+  /**
+   * Most calls that wait for their turn then. Clients take turns, and each has its share of the queue.
+   * Default: half of `maxConcurrency`.
+   */
   readonly maxQueue?: number;
   /**
    * Calls that a handler makes, with whatever client, are made as by `call.client(inner)`. Costs an

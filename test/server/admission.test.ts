@@ -89,6 +89,66 @@ describe('A server that bounds how many handlers run at a time', () => {
     }
   });
 
+  it('gives clients their turns one after another, however many calls one of them has waiting', async () => {
+    await start(1, 10);
+    const [many, few] = [await raw(), await raw()];
+    for (const number of [1, 2, 3, 4, 5]) send(many, number, `m${number}`);
+    await read(many);
+    for (const number of [1, 2]) send(few, number, `f${number}`);
+    await read(few);
+    const order = ['m1', 'm2', 'f1', 'm3', 'f2', 'm4', 'm5'];
+    for (const [index, name] of order.entries()) {
+      await gated.until(() => gated.executions.of(name) === 1);
+      expect(gated.executions.total, name).to.equal(index + 1);
+      gated.open(name);
+    }
+  });
+
+  it('leaves a client its share of a queue that another one fills: of that the newest are refused', async () => {
+    await start(1, 4);
+    const [many, few] = [await raw(), await raw()];
+    for (const number of [1, 2, 3, 4, 5]) send(many, number, `m${number}`);
+    await read(many);
+    for (const [number, gone] of [
+      [1, 5],
+      [2, 4],
+    ] as const) {
+      send(few, number, `f${number}`);
+      const { number: whose, code, final, message } = await refused(many);
+      expect([whose, code, final]).to.deep.equal([gone, 'ERR_HOLDFAST_OVERLOADED', false]);
+      expect(message).to.contain('4 wait already');
+    }
+    // Both have the same now: who has a share gets no more.
+    send(few, 3, 'f3');
+    expect((await refused(few)).number).to.equal(3);
+    for (const name of ['m1', 'm2', 'f1', 'm3', 'f2']) {
+      await gated.until(() => gated.executions.of(name) === 1);
+      gated.open(name);
+    }
+    expect(gated.executions.total).to.equal(5);
+  });
+
+  it('does not tell a client of few calls to wait for all those of another', async () => {
+    await start(1, 20);
+    const [many, few] = [await raw(), await raw()];
+    send(many, 1, 'first');
+    await gated.begun(1);
+    clock.advance(400);
+    gated.open('first');
+    await many.nextOf(FrameType.reply);
+    for (let number = 2; number < 12; number++) send(many, number, `m${number}`);
+    await read(many);
+    // One of the other's comes before it, and what runs.
+    send(few, 1, 'late', 800);
+    expect((await refused(few)).retryAfterMs).to.equal(800);
+    send(few, 2, 'in time', 801);
+    await read(few);
+    gated.open('m2');
+    await gated.until(() => gated.executions.of('m3') === 1);
+    gated.open('m3');
+    await gated.until(() => gated.executions.of('in time') === 1);
+  });
+
   it('counts handlers that answer at once too, and starts all that fit in when one ends', async () => {
     await start(1, 3);
     const peer = await raw();
