@@ -4,7 +4,7 @@ import type { Answer, Estate } from '../server/predecessor.ts';
 import { serve } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
 import type { ServerCore } from '../server/server-core.ts';
-import { handOverFrameBytes, handOverVerbs } from './verbs.ts';
+import { handOverFormat, handOverFrameBytes, handOverVerbs } from './verbs.ts';
 
 /** About so many bytes of answers go into one message. */
 const batchBytes = 4 * 1024 * 1024;
@@ -26,7 +26,7 @@ class Event<Value = void> {
 /** The predecessor's side of a hand-over: it gives its successor the sessions that it is asked for. */
 export class Bequest {
   readonly #core: ServerCore;
-  readonly #ready = new Event();
+  readonly #ready = new Event<string | undefined>();
   readonly #done = new Event();
   readonly #taken = new Event();
   readonly #collected = new Event();
@@ -61,8 +61,8 @@ export class Bequest {
     return bequest;
   }
 
-  /** The successor listens, and knows who was here before. */
-  get ready(): Promise<void> {
+  /** The successor listens, and knows who was here before; or why it cannot take over. */
+  get ready(): Promise<string | undefined> {
     return this.#ready.promise;
   }
 
@@ -90,10 +90,12 @@ export class Bequest {
       throw new Error('the records are not in this process');
     };
     return {
-      ready: () => {
+      ready: (format) => {
         // Who ends it means the service: nobody is to go on in its place.
         if (core.isEnding) throw new Error('the server was told to end');
-        this.#ready.happened();
+        const objection = objectionTo(format);
+        this.#ready.happened(objection);
+        if (objection !== undefined) throw new Error(objection);
         const servers = [core.hello.server, ...(core.heir?.servers ?? [])].slice(0, maxServers);
         return records === undefined ? { servers } : { servers, completions: records.id };
       },
@@ -144,4 +146,10 @@ export class Bequest {
     }
     return batch;
   }
+}
+
+/** Why a successor that takes over by this format cannot, if it cannot: nothing is given to it then. */
+function objectionTo(format: unknown): string | undefined {
+  if (format === handOverFormat) return undefined;
+  return `the successor has another version of holdfast: it takes sessions over by format ${format}, and this server gives them by format ${handOverFormat}`;
 }

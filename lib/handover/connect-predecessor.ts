@@ -3,7 +3,7 @@ import type { ClientOptions } from '../client/options.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Channel, Medium } from '../media/medium.ts';
 import type { Predecessor } from '../server/predecessor.ts';
-import { handOverFrameBytes, handOverVerbs } from './verbs.ts';
+import { handOverFormat, handOverFrameBytes, handOverVerbs } from './verbs.ts';
 
 /**
  * The successor's side of a hand-over.
@@ -27,6 +27,8 @@ export function connectPredecessor(
   };
   const client = connect(medium, handOverVerbs, {
     maxFrameBytes: handOverFrameBytes,
+    // The answer of each call that runs there is waited for.
+    maxCalls: 1_000_000,
     // It may be busy with ending, but not for so long.
     heartbeatTimeoutMs: 30_000,
     replay: 'never',
@@ -35,7 +37,7 @@ export function connectPredecessor(
   const { call } = client;
   return {
     ready: async () => {
-      const farewell = await call.ready();
+      const farewell = await call.ready(handOverFormat);
       onReady();
       return farewell;
     },

@@ -46,7 +46,7 @@ async function whenReady(
   clock: Clock,
   timeoutMs: number,
 ): Promise<void> {
-  const ready = bequest.ready.then(() => 'ready' as const);
+  const ready = bequest.ready.then((objection) => objection ?? 'ready');
   const ended = hasEnded.then((how) => `the successor ended before it listened: ${how}`);
   const result = await within(clock, timeoutMs, [ready, ended]);
   if (result === 'ready') return;

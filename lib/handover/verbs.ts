@@ -10,9 +10,16 @@ export interface CallPlace {
   readonly number: number;
 }
 
+/**
+ * The way in which all this is said. Whoever changes what {@link HandOverVerbs} take or give, or what
+ * it means, takes the next number.
+ */
+export const handOverFormat = 1;
+
 /** What a successor asks of its predecessor: the methods of {@link Predecessor}. */
 export type HandOverVerbs = {
-  readonly ready: Verb<'mutate', void, Farewell>;
+  /** It says by which format it takes over. */
+  readonly ready: Verb<'mutate', number, Farewell>;
   readonly claim: Verb<'mutate', string, Estate | null>;
   readonly answer: Verb<'read', CallPlace, Answer | null>;
   readonly cancel: Verb<'mutate', CallPlace, void>;
@@ -30,7 +37,7 @@ const forEver = { timeoutMs: 2 ** 31 - 1 };
 const atOnce = { timeoutMs: 5_000 };
 
 export const handOverVerbs: HandOverVerbs = defineVerbs({
-  ready: mutate<void, Farewell>(atOnce),
+  ready: mutate<number, Farewell>(atOnce),
   claim: mutate<string, Estate | null>(atOnce),
   answer: read<CallPlace, Answer | null>(forEver),
   cancel: mutate<CallPlace, void>(atOnce),

@@ -111,12 +111,13 @@ export class Heir {
     const { session: id } = estate;
     const predecessor = this.#predecessor;
     const session = this.#sessions.adopt(estate);
-    for (const number of session === undefined ? [] : estate.running) {
+    for (const [index, number] of session === undefined ? [] : estate.running.entries()) {
       const answer = predecessor.answer(id, number);
       const forget = (): void => void this.#answers.delete(answer);
       this.#answers.add(answer);
       answer.then(forget, forget);
-      session?.awaitAnswer(number, { answer, cancel: () => predecessor.cancel(id, number) });
+      const cancel = (): void => predecessor.cancel(id, number);
+      session?.awaitAnswer(number, { verb: estate.verbs[index] ?? '', answer, cancel });
     }
   }
 }

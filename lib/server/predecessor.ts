@@ -26,8 +26,9 @@ export interface Estate {
   /** Recorded answers: numbers, and their frames in the same order. */
   readonly done: readonly number[];
   readonly frames: readonly Uint8Array[];
-  /** Calls whose handlers run there still. */
+  /** Calls whose handlers run there still: numbers, and their verbs in the same order. */
   readonly running: readonly number[];
+  readonly verbs: readonly string[];
 }
 
 /** What a predecessor says when its successor listens. */

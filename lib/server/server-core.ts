@@ -311,6 +311,7 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
       const outcome = streams?.isDelivering === true ? 'executed' : 'unknown';
       this.#cut.push({ verb, peer, outcome });
     }
+    for (const call of this.sessions.afar()) this.#cut.push({ ...call, outcome: 'unknown' });
     this.sessions.cancelAll(why);
   }
 

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../errors.ts';
+import type { Peer } from '../media/medium.ts';
 import type { ReplyWriter } from '../protocols/holdfast/reply-writer.ts';
 import type { Verdict } from '../protocols/protocol.ts';
 import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
@@ -17,10 +18,14 @@ import { StreamRoom } from './stream-room.ts';
 
 /** The answer of a call that runs at another server. */
 export interface RemoteAnswer {
+  readonly verb: string;
   /** Undefined when the call was cut off; rejects when the other server is gone. */
   readonly answer: Promise<Answer | undefined>;
   cancel(): void;
 }
+
+/** Where calls came from whose client has not come here. */
+const predecessorPeer: Peer = { medium: 'hand-over', address: 'predecessor' };
 
 const cutOff = 'the server process that ran the call ended before it was done';
 
@@ -187,6 +192,12 @@ export class Session {
     }
   }
 
+  /** Calls whose handlers run at the server before this one. */
+  *afar(): Iterable<Pick<RunningCall, 'verb' | 'peer'>> {
+    const peer = this.#link?.peer ?? predecessorPeer;
+    for (const { verb } of this.#afar.values()) yield { verb, peer };
+  }
+
   /** A call runs at the server before this one: its answer comes from there. */
   awaitAnswer(number: number, remote: RemoteAnswer): void {
     this.#afar.set(number, remote);
@@ -237,12 +248,11 @@ export class Session {
       this.#cancel(call, ': its streams cannot go on at another server');
       this.finished(call);
     }
-    const running: number[] = [];
-    for (const { number, recording } of this.running.values())
-      if (recording !== 'none') running.push(number);
+    const recorded = [...this.running.values()].filter(({ recording }) => recording !== 'none');
+    const running = [...recorded.map(({ number }) => number), ...this.#afar.keys()];
+    const verbs = [...recorded, ...this.#afar.values()].map(({ verb }) => verb);
     const { id: session, owner, isComplete, records } = this;
-    running.push(...this.#afar.keys());
-    return { session, owner, isComplete, ...records.export(), running };
+    return { session, owner, isComplete, ...records.export(), running, verbs };
   }
 
   /**

@@ -108,6 +108,11 @@ export class Sessions {
     for (const session of this.#byId.values()) yield* session.running.values();
   }
 
+  /** Those that run at the server before this one. */
+  *afar(): Iterable<Pick<RunningCall, 'verb' | 'peer'>> {
+    for (const session of this.#byId.values()) yield* session.afar();
+  }
+
   get isIdle(): boolean {
     for (const { running } of this.#byId.values()) if (running.size > 0) return false;
     return true;

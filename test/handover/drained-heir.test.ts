@@ -63,9 +63,11 @@ describe('A server that drains while it takes over from another', () => {
     expect(old.executions.of('pay') + heir.executions.of('pay')).to.equal(1);
   });
 
-  it('does not wait for longer than it was told', async () => {
+  it('does not wait for longer than it was told, and names what runs there', async () => {
     const failed = failureOf(paid);
-    await heir.server.drain({ timeoutMs: 50, noticeMs: 0 });
+    const { cut } = await heir.server.drain({ timeoutMs: 50, noticeMs: 0 });
+    expect(cut.map(({ verb, outcome }) => [verb, outcome])).to.deep.equal([['mutate', 'unknown']]);
+    expect(cut[0]?.peer.medium).to.equal('tcp');
     client.destroy();
     expect(await failed).to.include({ outcome: 'unknown' });
   });

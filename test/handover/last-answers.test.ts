@@ -79,6 +79,7 @@ describe('A server that has taken everything over from another', () => {
       done: [],
       frames: [],
       running: [1],
+      verbs: ['mutate'],
     });
     await turn();
     answer.resolve({ frame: reply(1, 'done late'), isRecorded: true });
