@@ -3,6 +3,8 @@ import type { StandardSchema } from '../verbs/schema.ts';
 import type { CallStream } from './call-stream.ts';
 import { contentOfItem } from './content.ts';
 
+type Result<Item, Output> = IteratorResult<Item, Output | undefined>;
+
 /**
  * The items that a server sends for one call: to be gone through once, with `for await` or by what
  * takes an `AsyncIterable` (`Readable.from`, `ReadableStream.from`). The call is made at once; as
@@ -70,34 +72,44 @@ export class ItemStream<Item = unknown, Output = unknown> implements AsyncIterab
     };
   }
 
-  async #next(): Promise<IteratorResult<Item, Output | undefined>> {
+  /** Without an async function, for a stream has many items. */
+  #next(): Promise<Result<Item, Output>> {
     const { receiver } = this.#stream;
-    if (this.#isOver || receiver === undefined) return { done: true, value: undefined };
+    if (this.#isOver || receiver === undefined) {
+      return Promise.resolve({ done: true, value: undefined });
+    }
     this.#stream.onAsked();
     const next = receiver.next();
     if (receiver.isAwaited) this.#stream.onAwaited();
-    try {
-      const { done, value } = await next;
-      if (done !== true) return { done: false, value: await this.#taken(value) };
-    } catch (error) {
-      this.#isOver = true;
-      // What is known of the whole call, where it has failed.
-      await this.#settled;
-      throw error;
-    }
+    return next.then(this.#onNext, this.#onFailed);
+  }
+
+  readonly #onNext = (
+    result: IteratorResult<unknown, undefined>,
+  ): Result<Item, Output> | Promise<Result<Item, Output>> => {
+    if (result.done === true) return this.#end();
+    this.#stream.lastItem = result.value;
+    if (this.#schema === undefined) return result as Result<Item, Output>;
+    return this.#checked(this.#schema, result.value).catch(this.#onFailed);
+  };
+
+  readonly #onFailed = async (error: unknown): Promise<never> => {
+    this.#isOver = true;
+    // What is known of the whole call, where it has failed.
+    await this.#settled;
+    throw error;
+  };
+
+  async #end(): Promise<Result<Item, Output>> {
     this.#isOver = true;
     return { done: true, value: this.#isLeft ? undefined : await this.#settled };
   }
 
-  async #taken(value: unknown): Promise<Item> {
+  async #checked(schema: StandardSchema, value: unknown): Promise<Result<Item, Output>> {
     const stream = this.#stream;
-    stream.lastItem = value;
-    if (this.#schema === undefined) return value as Item;
-    const content = await contentOfItem(this.#schema, value);
-    if (content.isGood) {
-      if (stream.lastItem === value) stream.lastItem = content.output;
-      return content.output as Item;
-    }
-    throw stream.refuse(content.why, content.cause);
+    const content = await contentOfItem(schema, value);
+    if (!content.isGood) throw stream.refuse(content.why, content.cause);
+    if (stream.lastItem === value) stream.lastItem = content.output;
+    return { done: false, value: content.output as Item };
   }
 }

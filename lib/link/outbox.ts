@@ -158,7 +158,7 @@ export class Outbox {
     const taken = Math.min(most, end - start);
     if (start + taken === end) this.#pass();
     else this.#starts[this.#first] = start + taken;
-    return buffer.subarray(start, start + taken);
+    return taken === buffer.byteLength ? buffer : buffer.subarray(start, start + taken);
   }
 
   /** Judges the message that occupies `[start, end)` of the stream. */

@@ -64,14 +64,10 @@ export class SocketChannel implements Channel {
       socket.write(parts[0] as Uint8Array, done);
       return;
     }
-    let failed: Error | null | undefined;
+    // Where a part fails the socket is destroyed, and the last part is told so too.
     socket.cork();
-    for (let index = 0; index < last; index++) {
-      socket.write(parts[index] as Uint8Array, (error) => {
-        failed ??= error;
-      });
-    }
-    socket.write(parts[last] as Uint8Array, (error) => done(failed ?? error));
+    for (let index = 0; index < last; index++) socket.write(parts[index] as Uint8Array);
+    socket.write(parts[last] as Uint8Array, done);
     socket.uncork();
   }
 

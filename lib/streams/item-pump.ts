@@ -13,6 +13,12 @@ export interface ItemTarget {
   push(item: unknown): void;
 }
 
+/** What a source has given. */
+interface Given {
+  readonly done?: boolean | undefined;
+  readonly value: unknown;
+}
+
 /** Who hears of what an {@link ItemPump} does. */
 export interface PumpListener {
   /** Items were pushed: they may be sent. */
@@ -104,28 +110,29 @@ export class ItemPump {
     return openItems(typeof source === 'function' ? source() : source, this.#check);
   }
 
-  #await(result: Promise<{ done?: boolean | undefined; value: unknown }>): void {
+  #await(result: Promise<Given>): void {
     this.#isWaiting = true;
-    result.then(
-      ({ done, value }) => {
-        this.#isWaiting = false;
-        if (this.#isOver) return;
-        try {
-          this.#take(done, value);
-        } catch (error) {
-          this.#fail(error);
-          return;
-        }
-        if (this.#isOver) return;
-        this.#listener.onPushed();
-        this.pull();
-      },
-      (error: unknown) => {
-        this.#isWaiting = false;
-        this.#fail(error);
-      },
-    );
+    result.then(this.#onResult, this.#onFailure);
   }
+
+  readonly #onResult = ({ done, value }: Given): void => {
+    this.#isWaiting = false;
+    if (this.#isOver) return;
+    try {
+      this.#take(done, value);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (this.#isOver) return;
+    this.#listener.onPushed();
+    this.pull();
+  };
+
+  readonly #onFailure = (error: unknown): void => {
+    this.#isWaiting = false;
+    this.#fail(error);
+  };
 
   #take(done: boolean | undefined, value: unknown): void {
     if (done === true) {
