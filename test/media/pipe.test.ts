@@ -99,7 +99,7 @@ describe('The pipe medium', () => {
     };
     for (const [what, [script, text]] of Object.entries(ends)) {
       it(`tries again and tells at last of one that ${what}`, async () => {
-        const calling = call(node(script), 700);
+        const calling = call(node(script), 2_000);
         const error = await expectFailure(calling, 'ERR_HOLDFAST_DEADLINE', text);
         expect(error.outcome).to.equal('not-executed');
         expect(error.cause).to.include({ code: 'ERR_HOLDFAST_DIAL', final: false });
