@@ -10,8 +10,9 @@ export type BzrArgument = string | Uint8Array | number | readonly BzrArgument[];
 /** Deepest nesting of lists and dictionaries. */
 const maxDepth = 16;
 
-/** Most lists and dictionaries in a value: an empty one takes two bytes to send and many to build. */
+/** Most lists and dictionaries in a value, and most texts: an empty one takes two bytes to send and many to build. */
 const maxContainers = 100_000;
+const maxTexts = 1_000_000;
 
 /** Encodes a list of arguments. Throws `ERR_HOLDFAST_ENCODE`. */
 export function encodeList(items: readonly BzrArgument[]): Buffer {
@@ -60,6 +61,7 @@ class Reader {
   position = 0;
   readonly #bytes: Buffer;
   #containers = 0;
+  #texts = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -105,6 +107,7 @@ class Reader {
   }
 
   #text(): Buffer {
+    if (++this.#texts > maxTexts) throw bad(`it has more than ${maxTexts} texts`);
     const length = this.#number(colon, /^(0|[1-9]\d{0,9})$/);
     const start = this.position;
     this.position += length;

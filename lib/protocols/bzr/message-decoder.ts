@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../errors.ts';
 import { show } from '../../util/check.ts';
 import { type BzrValue, decodeValue } from './bencode.ts';
+import { Body } from './body.ts';
 
 /** How each message begins, in both directions. */
 export const marker: Buffer = Buffer.from('bzr message 3 (bzr 1.6)\n');
@@ -21,6 +22,11 @@ const olderVersions = ['error\x01', 'bzr response 2'];
 
 /** Headers are a few words. */
 const maxHeaderBytes = 64 * 1024;
+
+/** Longest of the parts that are not kept. */
+const wordBytes = 4;
+
+const nothing = Buffer.alloc(0);
 
 /** First allocation for a part; more is taken as more arrives. */
 const firstBytes = 64 * 1024;
@@ -43,13 +49,15 @@ export class MessageDecoder {
   /** The part's length is not known yet, and these bytes are it. */
   #isLength = false;
   #wanted = marker.length;
-  #bytes = Buffer.alloc(0);
+  #bytes = nothing;
   #filled = 0;
   #totalBytes = 0;
   #headers: ReadonlyMap<string, BzrValue> = new Map();
   #statuses: boolean[] = [];
   #structures: (readonly BzrValue[])[] = [];
-  #chunks: Buffer[] = [];
+  #body = new Body();
+  /** Memory for the parts that are not kept: a kind, a status, a length. */
+  readonly #word = Buffer.alloc(wordBytes);
 
   /**
    * @param maxBytes of a message
@@ -110,6 +118,8 @@ export class MessageDecoder {
     const begun = this.#bytes.subarray(0, this.#filled);
     if (begun.equals(marker.subarray(0, begun.length))) return;
     const text = begun.toString('latin1');
+    // It may come in pieces.
+    if (olderVersions.some((older) => older.startsWith(text) && older !== text)) return;
     if (!olderVersions.some((older) => text.startsWith(older))) {
       throw bad(`it sent ${show(text)} where a message should begin`);
     }
@@ -141,16 +151,16 @@ export class MessageDecoder {
         this.#onStructure(decodeValue(bytes));
         break;
       case 'body':
-        this.#chunks.push(bytes);
+        this.#body.add(bytes);
         break;
     }
-    this.#await('kind', 1);
+    this.#await('kind', 1, this.#word);
     return undefined;
   }
 
   #onKind(kind: number): BzrMessage | undefined {
     if (kind === e) return this.#onEnd();
-    if (kind === o) this.#await('status', 1);
+    if (kind === o) this.#await('status', 1, this.#word);
     else if (kind === s) this.#awaitLength('structure');
     else if (kind === b) this.#onBody();
     else throw bad(`a part of kind ${show(String.fromCharCode(kind))}`);
@@ -192,26 +202,26 @@ export class MessageDecoder {
       headers: this.#headers,
       isSuccess,
       args,
-      chunks: this.#chunks,
+      chunks: this.#body.chunks,
       interruption,
     };
     this.#statuses = [];
     this.#structures = [];
-    this.#chunks = [];
+    this.#body = new Body();
     this.#totalBytes = 0;
     this.#await('marker', marker.length);
     return message;
   }
 
   #awaitLength(part: Part): void {
-    this.#await(part, 4);
+    this.#await(part, wordBytes, this.#word);
     this.#isLength = true;
   }
 
-  #await(part: Part, wanted: number): void {
+  #await(part: Part, wanted: number, memory = nothing): void {
     this.#part = part;
     this.#wanted = wanted;
-    this.#bytes = Buffer.alloc(0);
+    this.#bytes = memory;
     this.#filled = 0;
   }
 

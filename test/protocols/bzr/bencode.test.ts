@@ -60,6 +60,7 @@ describe('Bencode', () => {
     'q',
     `${'l'.repeat(17)}${'e'.repeat(17)}`,
     `l${'le'.repeat(100_000)}e`,
+    `l${'0:'.repeat(1_000_001)}e`,
   ];
   for (const bytes of wrong) {
     it(`refuses ${bytes.length > 40 ? `${bytes.slice(0, 40)}…` : `"${bytes}"`}`, () => {

@@ -143,6 +143,16 @@ describe('Answers of the Bazaar protocol', () => {
     expect(Buffer.concat(chunks).equals(body)).to.equal(true);
   });
 
+  it('share memory when they have very many short parts', () => {
+    const short = Array.from({ length: 20_000 }, (_, index) => `${index % 7 === 0 ? '' : index}`);
+    const long = 'long'.repeat(2_000);
+    const body = [...short.slice(0, 10_000), long, ...short.slice(10_000), long, long];
+    const [{ chunks }] = decode([answerOf(['ok'], { body })]).messages as [BzrMessage];
+    expect(Buffer.concat(chunks).toString()).to.equal(body.join(''));
+    expect(chunks.length).to.be.below(50);
+    expect(Math.max(...chunks.map(({ buffer }) => buffer.byteLength))).to.be.at.most(16 * 1024);
+  });
+
   const wrong: Readonly<Record<string, Buffer>> = {
     'a byte before it': Buffer.concat([Buffer.from('Z'), helloAnswer]),
     'another marker': Buffer.from('bzr message 4'),
@@ -200,11 +210,18 @@ describe('Answers of the Bazaar protocol', () => {
     expect(decoder.atBoundary).to.equal(true);
   });
 
-  it('say that the server is an old one', () => {
-    const line = "error\x01Generic bzr smart protocol error: bad request 'bzr message 3'\n";
-    expect(() => decode([Buffer.from(line)]))
-      .to.throw(HoldfastError, 'older versions')
-      .with.property('code', 'ERR_HOLDFAST_VERSION');
+  it('say that the server is an old one, also in pieces', () => {
+    for (const line of [
+      "error\x01Generic bzr smart protocol error: bad request 'bzr message 3'\n",
+      'bzr response 2\nfailed\n',
+    ]) {
+      const single = Array.from(Buffer.from(line), (byte) => Buffer.of(byte));
+      for (const pieces of [[Buffer.from(line)], single]) {
+        expect(() => decode(pieces))
+          .to.throw(HoldfastError, 'older versions')
+          .with.property('code', 'ERR_HOLDFAST_VERSION');
+      }
+    }
   });
 
   it('take no more memory than what has come', () => {
