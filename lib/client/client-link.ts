@@ -346,22 +346,22 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
     this.destroy(error);
   }
 
-  #onProbed(): void {
+  #onProbed(sleptMs: number): void {
     const now = this.#context.options.clock.now();
     this.#probedAt = now;
     if (this.outbox.writing || !this.isOpen) return;
-    this.#send(now);
+    this.#send(now, sleptMs);
   }
 
   /** The last thing before the write, in the same turn. */
-  #send(now: number): void {
+  #send(now: number, sleptMs = 0): void {
     const { owner, protocol } = this.#context;
     if (this.#channel.dead) return;
     if (this.inFlight === 0 && !this.#wire.atBoundary) {
       this.destroy(linkFaults.strayBeginning(this.label));
       return;
     }
-    const silentMs = now - this.heardAt;
+    const silentMs = now - this.heardAt + sleptMs;
     if (this.inFlight === 0) this.#silenceMs = silentMs;
     if (mustVerify(silentMs, this.#maxCalls - this.inFlight, this.#context)) {
       this.#isVerifying = true;

@@ -14,7 +14,12 @@ const quietTurns = 2;
 export class Probe {
   readonly #clock: Clock;
   readonly #heardBytes: () => number;
-  readonly #onQuiet: () => void;
+  readonly #onQuiet: (sleptMs: number) => void;
+  /** The clock's word of sleep when it was asked last. */
+  #sleptMs: number;
+  /** Sleep since something came in, and what had come in by then. */
+  #asleepMs = 0;
+  #heardBefore = 0;
   #running = false;
   #quiet = 0;
   #turns = 0;
@@ -23,10 +28,12 @@ export class Probe {
 
   /**
    * @param heardBytes how many bytes have come in so far
-   * @param onQuiet called when the probe is through, unless it was stopped
+   * @param onQuiet called when the probe is through, unless it was stopped, with how long the machine
+   *   has slept since something came in
    */
-  constructor(clock: Clock, heardBytes: () => number, onQuiet: () => void) {
+  constructor(clock: Clock, heardBytes: () => number, onQuiet: (sleptMs: number) => void) {
     this.#clock = clock;
+    this.#sleptMs = clock.sleptMs?.() ?? 0;
     this.#heardBytes = heardBytes;
     this.#onQuiet = onQuiet;
   }
@@ -59,6 +66,16 @@ export class Probe {
       return;
     }
     this.#running = false;
-    this.#onQuiet();
+    this.#onQuiet(this.#sleep(heard));
+  }
+
+  #sleep(heard: number): number {
+    const sleptMs = this.#clock.sleptMs?.() ?? 0;
+    if (heard !== this.#heardBefore) this.#asleepMs = 0;
+    // A wall clock that was set back says nothing.
+    this.#asleepMs += Math.max(0, sleptMs - this.#sleptMs);
+    this.#sleptMs = sleptMs;
+    this.#heardBefore = heard;
+    return this.#asleepMs;
   }
 }

@@ -24,6 +24,7 @@ export interface VirtualClockOptions {
  */
 export class VirtualClock implements Clock {
   #now: number;
+  #sleptMs = 0;
   readonly #hasRealTurns: boolean;
   #timers: VirtualTimer[] = [];
   #turns: (() => void)[] = [];
@@ -94,9 +95,18 @@ export class VirtualClock implements Clock {
     this.#now = until;
   }
 
-  /** The time goes on and nothing runs: the event loop is blocked, or the machine asleep. */
+  /** The time goes on and nothing runs: the event loop is blocked, or the process stopped. */
   block(ms: number): void {
     this.#now += ms;
+  }
+
+  /** The machine sleeps, and this clock with it: {@link now} does not go on. */
+  sleep(ms: number): void {
+    this.#sleptMs += ms;
+  }
+
+  sleptMs(): number {
+    return this.#sleptMs;
   }
 
   /** One turn of the event loop at this instant: the timers that are due, then the turns asked for. */

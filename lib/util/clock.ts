@@ -16,6 +16,11 @@ export interface Timer {
  */
 export interface Clock {
   now(): number;
+  /**
+   * How long the machine has slept so far, as far as can be told: time that {@link now} does not count.
+   * Only differences mean something. A clock without it never sleeps.
+   */
+  sleptMs?(): number;
   /** Calls back once after at least `delayMs`. */
   setTimer(callback: () => void, delayMs: number): Timer;
   /** Calls back after the event loop has turned once more; keeps the process alive until then. */
@@ -42,9 +47,13 @@ class SystemTimer implements Timer {
   }
 }
 
-/** Node's monotonic clock and timers. */
+/**
+ * Node's monotonic clock and timers. On Linux that clock stands still while the machine sleeps, and the
+ * wall clock does not; that may be set as well, which looks like a sleep.
+ */
 export const systemClock: Clock = {
   now: () => performance.now(),
+  sleptMs: () => Date.now() - performance.now(),
   setTimer: (callback, delayMs) => new SystemTimer(callback, delayMs),
   nextTurn: (callback) => {
     setImmediate(callback);
