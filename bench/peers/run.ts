@@ -16,12 +16,12 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { sumUp } from '../harness/figures.ts';
 import { choose, count } from '../harness/options.ts';
-import { describeMachine, layOut, machineLine, tables } from '../harness/report.ts';
+import { describeMachine, layOut, machineLine, tables, withSpread } from '../harness/report.ts';
 import { type Entry, runRounds } from '../harness/rounds.ts';
 import { allWorkloads } from '../harness/workloads.ts';
 import { draw } from './draw.ts';
 import { type Footprint, footprintOf } from './footprint.ts';
-import { type StartUp, startUpOf } from './start-up.ts';
+import { type StartUp, startUps } from './start-up.ts';
 
 const own = ['floor', 'holdfast', 'ws-msgpackr'];
 const peers = [
@@ -94,14 +94,14 @@ const footprints: Footprint[] = [];
 for (const entry of chosen) footprints.push(await footprintOf(entry));
 console.log(`\n${footprintTable(footprints)}`);
 
-const startUps = [
-  startUpOf('holdfast', new URL('../', built)),
-  ...libraries.map((library) => startUpOf(library, new URL('../../', import.meta.url))),
-];
-console.log(`\n${startUpTable(startUps)}`);
+const loaded = startUps([
+  { library: 'holdfast', folder: built },
+  ...libraries.map((library) => ({ library, folder: new URL('../../', import.meta.url) })),
+]);
+console.log(`\n${startUpTable(loaded)}`);
 
 if (options.json !== undefined) {
-  const report = { machine, rounds, sliceMs, workloads: figures, footprints, startUps };
+  const report = { machine, rounds, sliceMs, workloads: figures, footprints, startUps: loaded };
   await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 if (options.svg !== undefined) await writeFile(options.svg, await draw(figures));
@@ -126,8 +126,8 @@ function footprintTable(all: readonly Footprint[]): string {
 function startUpTable(all: readonly StartUp[]): string {
   const rows = all.map(({ library, milliseconds, modules }) => [
     library,
-    milliseconds.toFixed(1),
+    withSpread(milliseconds, (value) => value.toFixed(0)),
     String(modules),
   ]);
-  return layOut([['import', 'ms', 'modules'], ...rows]);
+  return layOut([['import', 'ms more than an empty process', 'modules'], ...rows]);
 }

@@ -1,7 +1,5 @@
 import type { DrainReport, Server } from '../server/server.ts';
 import { anything, type Checks, milliseconds, ofType, resolveOptions } from '../util/check.ts';
-import { failed, passOn } from './pass-on.ts';
-import { spawnSuccessor } from './spawn-successor.ts';
 
 /** How a hand-over goes. Durations are milliseconds. */
 export interface HandOverOptions {
@@ -52,6 +50,10 @@ export async function handOver(
   const resolved = resolveOptions('hand-over option', options, {}, checks);
   const { readyTimeoutMs = 60_000, timeoutMs = 10_000 } = resolved;
   const { noticeMs = Math.min(1_000, timeoutMs / 2), cwd, env } = resolved;
+  const [{ failed, passOn }, { spawnSuccessor }] = await Promise.all([
+    import('./pass-on.ts'),
+    import('./spawn-successor.ts'),
+  ]);
   const { core } = server;
   if (core.isEnding || underWay.has(server)) {
     throw failed(core.isEnding ? 'the server ends already' : 'one is under way');

@@ -3,7 +3,7 @@ import type { Verbs } from '../verbs/verb.ts';
 import { withRoutes } from './exposed-routes.ts';
 import { type Handlers, pairHandlers } from './handlers.ts';
 import { resolveServerOptions, type ServerOptions } from './options.ts';
-import { Server } from './server.ts';
+import type { Server } from './server.ts';
 
 /**
  * Serves a registry's verbs. Resolves when the server listens at every address.
@@ -19,6 +19,8 @@ export async function serve<V extends Verbs>(
   const resolved = resolveServerOptions(options);
   const listeners = toListeners(resolved.listen);
   const paired = pairHandlers(verbs, handlers as Readonly<Record<string, unknown>>);
+  // Loaded here: a process that only calls does not need all that serves.
+  const { Server } = await import('./server.ts');
   const served = resolved.exposeRoutes ? withRoutes(paired, () => server) : paired;
   const server: Server = new Server(served, resolved);
   await server.listen(listeners);
