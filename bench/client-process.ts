@@ -3,9 +3,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { type CallKind, type ContenderClient, calls } from './contender.ts';
 import { runLoad } from './harness/load.ts';
 import { cpuUs, heapBytes, loadContender, type Open, type Order, obey } from './harness/orders.ts';
+import { persist } from './harness/persist.ts';
 
 const [url = ''] = process.argv.slice(2);
 let client: ContenderClient | undefined;
+
+function connected(): ContenderClient {
+  if (client === undefined) throw new Error('Not connected');
+  return client;
+}
 
 const checked = new Set<CallKind>();
 
@@ -49,9 +55,8 @@ async function onOrder(order: Order): Promise<unknown> {
       return undefined;
     }
     case 'load':
-      if (client === undefined) throw new Error('Not connected');
-      await checkReply(client, order.load.kind);
-      return await runLoad(client, order.load);
+      await checkReply(connected(), order.load.kind);
+      return await runLoad(connected(), order.load);
     case 'cpu':
       return cpuUs();
     case 'close':
@@ -62,8 +67,9 @@ async function onOrder(order: Order): Promise<unknown> {
     case 'open':
       return await openMore(order);
     case 'hold':
-      if (client === undefined) throw new Error('Not connected');
-      return await heldBytes(client, order.calls);
+      return await heldBytes(connected(), order.calls);
+    case 'persist':
+      return await persist(connected(), order.limitMs);
     case 'serve':
       throw new Error('A client does not serve');
   }

@@ -22,6 +22,7 @@ async function onOrder(order: Order): Promise<unknown> {
     case 'open':
     case 'hold':
     case 'load':
+    case 'persist':
       throw new Error(`A server does not know the order ${order.do}`);
   }
 }

@@ -10,6 +10,7 @@ export type Order =
   | { readonly do: 'load'; readonly load: LoadOrder }
   | Open
   | { readonly do: 'hold'; readonly calls: number }
+  | { readonly do: 'persist'; readonly limitMs: number }
   | { readonly do: 'cpu' }
   | { readonly do: 'memory' }
   | Close;

@@ -21,6 +21,14 @@ import { type Entry, runRounds } from '../harness/rounds.ts';
 import { allWorkloads } from '../harness/workloads.ts';
 import { draw } from './draw.ts';
 import { type Footprint, footprintOf } from './footprint.ts';
+import {
+  awayMs,
+  limitMs,
+  type Recoveries,
+  type Recovery,
+  reconnecting,
+  recoveriesOf,
+} from './recovery.ts';
 import { type StartUp, startUps } from './start-up.ts';
 
 const own = ['floor', 'holdfast', 'ws-msgpackr'];
@@ -94,6 +102,9 @@ const footprints: Footprint[] = [];
 for (const entry of chosen) footprints.push(await footprintOf(entry));
 console.log(`\n${footprintTable(footprints)}`);
 
+const recoveries = await recoveriesOf(chosen.filter(({ name }) => reconnecting.includes(name)));
+console.log(`\n${recoveryTable(recoveries)}`);
+
 const loaded = startUps([
   { library: 'holdfast', folder: built },
   ...libraries.map((library) => ({ library, folder: new URL('../../', import.meta.url) })),
@@ -101,7 +112,15 @@ const loaded = startUps([
 console.log(`\n${startUpTable(loaded)}`);
 
 if (options.json !== undefined) {
-  const report = { machine, rounds, sliceMs, workloads: figures, footprints, startUps: loaded };
+  const report = {
+    machine,
+    rounds,
+    sliceMs,
+    workloads: figures,
+    footprints,
+    recoveries,
+    startUps: loaded,
+  };
   await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 if (options.svg !== undefined) await writeFile(options.svg, await draw(figures));
@@ -119,6 +138,29 @@ function footprintTable(all: readonly Footprint[]): string {
     own.bytesPerCall.toFixed(0),
     `${kilobytes(own.clientBytesPerConnection)} + ${kilobytes(own.serverBytesPerConnection)}`,
     own.bytesPerOutstandingCall.toFixed(0),
+  ]);
+  return layOut([head, ...rows]);
+}
+
+function recoveryTable(all: readonly Recoveries[]): string {
+  const head = [
+    'a call is pending, an answer comes after ms',
+    'connection cut',
+    'calls failed',
+    `server away for ${awayMs / 1_000} s`,
+    'calls failed',
+    'connection silent',
+    'calls failed',
+  ];
+  const cells = ({ milliseconds, failed }: Recovery): string[] => [
+    milliseconds
+      ? withSpread(milliseconds, (value) => value.toFixed(value < 10 ? 1 : 0))
+      : `none in ${limitMs / 1_000} s`,
+    String(failed),
+  ];
+  const rows = all.map(({ contender, cut, away, silent }) => [
+    contender,
+    ...[cut, away, silent].flatMap(cells),
   ]);
   return layOut([head, ...rows]);
 }

@@ -1,4 +1,4 @@
-import { nowUs } from './samples.ts';
+import { nowUs } from '../harness/now.ts';
 
 /**
  * Cuts the connection in the middle of a call: it has arrived, nothing is answered yet. The same

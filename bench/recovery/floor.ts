@@ -1,6 +1,7 @@
 import { FloorClient } from '../contenders/floor/client.ts';
 import { openFloor } from '../contenders/floor.ts';
-import { nowUs, type RecoveryPlace, type Sample } from './samples.ts';
+import { nowUs } from '../harness/now.ts';
+import type { RecoveryPlace, Sample } from './samples.ts';
 import { floorVerbs } from './verbs.ts';
 
 /** What is done by hand on a raw channel: connect again, send the call again. */

@@ -1,6 +1,7 @@
 import { type Client, type ClientState, connect, type Medium, tcp, unix } from 'holdfast';
 import { tls } from 'holdfast/tls';
-import { nowUs, type RecoveryPlace, type Sample } from './samples.ts';
+import { nowUs } from '../harness/now.ts';
+import type { RecoveryPlace, Sample } from './samples.ts';
 import { verbs } from './verbs.ts';
 
 /** This package, with every default on: the call waits, the client sees to the rest. */

@@ -40,8 +40,3 @@ export type ClientOrder =
     }
   | { readonly do: 'recover'; readonly path: string; readonly rounds: number }
   | { readonly do: 'close' };
-
-/** The time on a clock that all processes of a machine share, in microseconds. */
-export function nowUs(): number {
-  return Number(process.hrtime.bigint()) / 1_000;
-}

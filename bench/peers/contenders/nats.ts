@@ -35,9 +35,7 @@ export const contender: Contender = {
     return {
       async call(kind) {
         const { argument, reply } = calls[kind];
-        const message = await connection.request(`bench.${kind}`, encode(argument), {
-          timeout: 30_000,
-        });
+        const message = await connection.request(`bench.${kind}`, encode(argument));
         return Buffer.isBuffer(reply) ? message.data : message.json();
       },
       close: () => connection.close(),
