@@ -28,6 +28,7 @@ const later = [
   'observe/opentelemetry',
   'protocols/bzr/',
   'server/server',
+  'server/start-serving',
   'server/session',
   'testing/',
 ];

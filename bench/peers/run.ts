@@ -1,7 +1,7 @@
 /**
  * Compares holdfast with the floor and with other ways to make calls from Node: client and server in
  * separate processes, all contenders interleaved in short slices over several rounds. Then what each
- * takes beside time: bytes on the wire, memory, and time to load.
+ * takes beside time: bytes on the wire, memory, time to recover, and time to load.
  *
  * Usage: `npm run bench:peers -- [options]`; it needs redis-server and nats-server, and installs the peers.
  *
@@ -10,51 +10,23 @@
  *     --only A,B       only these contenders; without the floor there are no ratios
  *     --workloads A,B  only these workloads
  *     --json FILE      also write the figures to FILE
- *     --svg FILE       also draw the speeds as shares of holdfast's into FILE
+ *     --svg FILE       also draw the speeds as shares of the floor's into FILE
+ *     --record         write the figures and the picture into bench/peers/results, the tables into README
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { sumUp } from '../harness/figures.ts';
+import { floorName, sumUp } from '../harness/figures.ts';
 import { choose, count } from '../harness/options.ts';
-import { describeMachine, layOut, machineLine, tables, withSpread } from '../harness/report.ts';
+import { describeMachine, machineLine, tables } from '../harness/report.ts';
 import { type Entry, runRounds } from '../harness/rounds.ts';
 import { allWorkloads } from '../harness/workloads.ts';
 import { draw } from './draw.ts';
 import { type Footprint, footprintOf } from './footprint.ts';
-import {
-  awayMs,
-  limitMs,
-  type Recoveries,
-  type Recovery,
-  reconnecting,
-  recoveriesOf,
-} from './recovery.ts';
-import { type StartUp, startUps } from './start-up.ts';
-
-const own = ['floor', 'holdfast', 'ws-msgpackr'];
-const peers = [
-  'grpc-js',
-  'connect-node',
-  'undici',
-  'undici-pipelining',
-  'vscode-jsonrpc',
-  'ioredis',
-  'ioredis-pipelining',
-  'nats',
-  'thrift',
-  'jayson',
-];
-const libraries = [
-  'ws',
-  '@grpc/grpc-js',
-  '@connectrpc/connect-node',
-  'undici',
-  'vscode-jsonrpc/node',
-  'ioredis',
-  '@nats-io/transport-node',
-  'thrift',
-  'jayson/promise/index.js',
-];
+import { far, near } from './line-up.ts';
+import { withFigures } from './markdown.ts';
+import { reconnecting, recoveriesOf } from './recovery.ts';
+import { footprintTable, type PeersReport, recoveryTable, startUpTable } from './report.ts';
+import { startUps } from './start-up.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -64,18 +36,20 @@ const { values: options } = parseArgs({
     workloads: { type: 'string' },
     json: { type: 'string' },
     svg: { type: 'string' },
+    record: { type: 'boolean', default: false },
   },
 });
 
+const peersFolder = new URL('../../', import.meta.url);
 const built = new URL('../../../../.bench/', import.meta.url);
-const place = { medium: 'tcp' } as const;
+const entry = (name: string, folder: URL): Entry => ({
+  name,
+  place: { medium: 'tcp' },
+  url: new URL(`contenders/${name}.js`, folder).href,
+});
 const entries: Entry[] = [
-  ...own.map((name) => ({ name, place, url: new URL(`contenders/${name}.js`, built).href })),
-  ...peers.map((name) => ({
-    name,
-    place,
-    url: new URL(`./contenders/${name}.js`, import.meta.url).href,
-  })),
+  ...[floorName, ...near.map(({ name }) => name)].map((name) => entry(name, built)),
+  ...far.map(({ name }) => entry(name, new URL('./', import.meta.url))),
 ];
 
 const rounds = count('rounds', options.rounds);
@@ -105,71 +79,32 @@ console.log(`\n${footprintTable(footprints)}`);
 const recoveries = await recoveriesOf(chosen.filter(({ name }) => reconnecting.includes(name)));
 console.log(`\n${recoveryTable(recoveries)}`);
 
+const libraries = new Set(far.map(({ library }) => library).concat('ws'));
 const loaded = startUps([
   { library: 'holdfast', folder: built },
-  ...libraries.map((library) => ({ library, folder: new URL('../../', import.meta.url) })),
+  ...[...libraries].map((library) => ({ library, folder: peersFolder })),
 ]);
 console.log(`\n${startUpTable(loaded)}`);
 
-if (options.json !== undefined) {
-  const report = {
-    machine,
-    rounds,
-    sliceMs,
-    workloads: figures,
-    footprints,
-    recoveries,
-    startUps: loaded,
-  };
-  await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
-}
-if (options.svg !== undefined) await writeFile(options.svg, await draw(figures));
-
-function footprintTable(all: readonly Footprint[]): string {
-  const head = [
-    'beside time',
-    'bytes/call',
-    'kB/idle connection c+s',
-    'bytes/outstanding call at the client',
-  ];
-  const kilobytes = (bytes: number): string => (bytes / 1000).toFixed(1);
-  const rows = all.map((own) => [
-    own.contender,
-    own.bytesPerCall.toFixed(0),
-    `${kilobytes(own.clientBytesPerConnection)} + ${kilobytes(own.serverBytesPerConnection)}`,
-    own.bytesPerOutstandingCall.toFixed(0),
-  ]);
-  return layOut([head, ...rows]);
-}
-
-function recoveryTable(all: readonly Recoveries[]): string {
-  const head = [
-    'a call is pending, an answer comes after ms',
-    'connection cut',
-    'calls failed',
-    `server away for ${awayMs / 1_000} s`,
-    'calls failed',
-    'connection silent',
-    'calls failed',
-  ];
-  const cells = ({ milliseconds, failed }: Recovery): string[] => [
-    milliseconds
-      ? withSpread(milliseconds, (value) => value.toFixed(value < 10 ? 1 : 0))
-      : `none in ${limitMs / 1_000} s`,
-    String(failed),
-  ];
-  const rows = all.map(({ contender, cut, away, silent }) => [
-    contender,
-    ...[cut, away, silent].flatMap(cells),
-  ]);
-  return layOut([head, ...rows]);
-}
-
-function startUpTable(all: readonly StartUp[]): string {
-  const rows = all.map(({ library, milliseconds, modules }) => [
-    library,
-    withSpread(milliseconds, (value) => value.toFixed(0)),
-    String(modules),
-  ]);
-  return layOut([['import', 'ms more than an empty process', 'modules'], ...rows]);
+const report: PeersReport = {
+  machine,
+  rounds,
+  sliceMs,
+  workloads: figures,
+  footprints,
+  recoveries,
+  startUps: loaded,
+};
+const results = new URL('results/', peersFolder);
+const write = async (file: string | URL, text: string): Promise<void> => {
+  await writeFile(file, text);
+  console.log(`\nWritten: ${file}`);
+};
+const { json = options.record && new URL('figures.json', results) } = options;
+const { svg = options.record && new URL('speed.svg', results) } = options;
+if (json) await write(json, `${JSON.stringify(report, undefined, 2)}\n`);
+if (svg) await write(svg, await draw(figures));
+if (options.record) {
+  const readme = new URL('../../README.md', peersFolder);
+  await write(readme, withFigures(await readFile(readme, 'utf8'), report));
 }

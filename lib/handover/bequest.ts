@@ -1,9 +1,9 @@
 import type { Channel, Listener } from '../media/medium.ts';
 import type { OwnStore } from '../server/own-store.ts';
 import type { Answer, Estate } from '../server/predecessor.ts';
-import { serve } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
 import type { ServerCore } from '../server/server-core.ts';
+import { startServing } from '../server/start-serving.ts';
 import { handOverFormat, handOverFrameBytes, handOverVerbs } from './verbs.ts';
 
 /** About so many bytes of answers go into one message. */
@@ -48,7 +48,7 @@ export class Bequest {
         return { url: 'hand-over:', close: async () => {} };
       },
     };
-    bequest.#server = await serve(handOverVerbs, bequest.#handlers(), {
+    bequest.#server = await startServing(handOverVerbs, bequest.#handlers(), {
       listen: listener,
       clock: core.options.clock,
       maxFrameBytes: handOverFrameBytes,
@@ -82,7 +82,7 @@ export class Bequest {
     await this.#server?.close();
   }
 
-  #handlers(): Parameters<typeof serve<typeof handOverVerbs>>[1] {
+  #handlers(): Parameters<typeof startServing<typeof handOverVerbs>>[1] {
     const core = this.#core;
     const records = core.ownStore;
     const kept = (): OwnStore => {

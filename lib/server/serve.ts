@@ -1,8 +1,6 @@
-import { toListeners } from '../media/listeners.ts';
 import type { Verbs } from '../verbs/verb.ts';
-import { withRoutes } from './exposed-routes.ts';
-import { type Handlers, pairHandlers } from './handlers.ts';
-import { resolveServerOptions, type ServerOptions } from './options.ts';
+import type { Handlers } from './handlers.ts';
+import type { ServerOptions } from './options.ts';
 import type { Server } from './server.ts';
 
 /**
@@ -16,13 +14,7 @@ export async function serve<V extends Verbs>(
   handlers: Handlers<V>,
   options: ServerOptions,
 ): Promise<Server> {
-  const resolved = resolveServerOptions(options);
-  const listeners = toListeners(resolved.listen);
-  const paired = pairHandlers(verbs, handlers as Readonly<Record<string, unknown>>);
-  // Loaded here: a process that only calls does not need all that serves.
-  const { Server } = await import('./server.ts');
-  const served = resolved.exposeRoutes ? withRoutes(paired, () => server) : paired;
-  const server: Server = new Server(served, resolved);
-  await server.listen(listeners);
-  return server;
+  // A process that only calls does not need all that serves.
+  const { startServing } = await import('./start-serving.ts');
+  return startServing(verbs, handlers, options);
 }

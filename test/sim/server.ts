@@ -1,8 +1,9 @@
 import { connectPredecessor } from '../../lib/handover/connect-predecessor.ts';
 import { passOn } from '../../lib/handover/pass-on.ts';
-import { type Server, type ServerOptions, serve } from '../../lib/index.ts';
+import type { Server, ServerOptions } from '../../lib/index.ts';
 import { wheelOf } from '../../lib/retry/timer-wheel.ts';
 import type { PassedListener } from '../../lib/server/predecessor.ts';
+import { startServing } from '../../lib/server/start-serving.ts';
 import type { SimChannel } from './channel.ts';
 import { handlersOf } from './handlers.ts';
 import type { Network } from './network.ts';
@@ -179,7 +180,8 @@ export class ServerPlace {
   async #serve(process: Process, listen: PassedListener): Promise<void> {
     const { record, store, options } = this.#house;
     const handlers = handlersOf(process, record, (id) => this.#house.inputBytesOf(id));
-    const server = await serve(verbs, handlers, {
+    // In simulated time nothing can be loaded: `serve` would do so.
+    const server = await startServing(verbs, handlers, {
       ...options,
       listen,
       clock: process,
