@@ -2,7 +2,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type CallKind, type ContenderClient, calls } from './contender.ts';
 import { runLoad } from './harness/load.ts';
-import { cpuUs, heapBytes, loadContender, type Open, type Order, obey } from './harness/orders.ts';
+import {
+  cpuUs,
+  heapBytes,
+  loadContender,
+  type Open,
+  type Order,
+  obey,
+  restingHeapBytes,
+} from './harness/orders.ts';
 import { persist } from './harness/persist.ts';
 
 const [url = ''] = process.argv.slice(2);
@@ -33,14 +41,17 @@ const further: ContenderClient[] = [];
 async function openMore({ address, place, connections }: Open): Promise<void> {
   const contender = await loadContender(url);
   for (let opened = 0; opened < connections; opened++) {
-    further.push(await contender.connect(address, place));
+    const one = await contender.connect(address, place);
+    // Some connect only then.
+    await one.call('small');
+    further.push(one);
   }
 }
 
 /** What a call holds at the client while it is outstanding, its promise included. */
 async function heldBytes(asked: ContenderClient, count: number): Promise<number> {
   const held: Promise<unknown>[] = new Array(count);
-  const before = heapBytes();
+  const before = await restingHeapBytes();
   for (let made = 0; made < count; made++) held[made] = asked.call('small');
   const after = heapBytes();
   await Promise.all(held);
@@ -63,7 +74,7 @@ async function onOrder(order: Order): Promise<unknown> {
       for (const one of further) await one.close();
       return await client?.close();
     case 'memory':
-      return heapBytes();
+      return await restingHeapBytes();
     case 'open':
       return await openMore(order);
     case 'hold':

@@ -1,6 +1,6 @@
 /** The server of one contender, in a process of its own. Argument: the URL of its module. */
 import type { ContenderServer } from './contender.ts';
-import { cpuUs, heapBytes, loadContender, type Order, obey } from './harness/orders.ts';
+import { cpuUs, loadContender, type Order, obey, restingHeapBytes } from './harness/orders.ts';
 
 const [url = ''] = process.argv.slice(2);
 let server: ContenderServer | undefined;
@@ -15,7 +15,7 @@ async function onOrder(order: Order): Promise<unknown> {
     case 'cpu':
       return cpuUs() + (server?.cpuUs?.() ?? 0);
     case 'memory':
-      return heapBytes() + (server?.rssBytes?.() ?? 0);
+      return (await restingHeapBytes()) + (server?.rssBytes?.() ?? 0);
     case 'close':
       return await server?.close();
     case 'connect':

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Contender } from '../contender.ts';
 import type { Place } from '../place.ts';
 import { takeBallast } from './ballast.ts';
@@ -69,4 +70,13 @@ export function heapBytes(): number {
   globalThis.gc();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
+}
+
+/** The same of a process that does nothing: what one collection finds to be dead, the next may free. */
+export async function restingHeapBytes(): Promise<number> {
+  for (let round = 0; round < 5; round++) {
+    heapBytes();
+    await wait(20);
+  }
+  return heapBytes();
 }

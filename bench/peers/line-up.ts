@@ -24,3 +24,13 @@ export const far: readonly PeerOf[] = [
   node('thrift', 'thrift'),
   node('jayson', 'jayson/promise/index.js'),
 ];
+
+/** Those that connect again by themselves, and the modules of theirs that have every default. */
+export const reconnecting: Readonly<Record<string, string>> = {
+  holdfast: 'holdfast',
+  'grpc-js': 'grpc-js',
+  'connect-node': 'connect-node',
+  undici: 'undici',
+  ioredis: 'ioredis',
+  nats: 'nats-as-it-is',
+};

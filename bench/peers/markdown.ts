@@ -4,8 +4,13 @@ import { far, near } from './line-up.ts';
 import { awayMs, type Recovery } from './recovery.ts';
 import { kilobytesPerConnection, noneInTime, type PeersReport, shortMs } from './report.ts';
 
-const begin = '<!-- The rest comes from npm run bench:peers -- --record -->';
-const end = '<!-- So far. -->';
+const begin = '<!-- from here: npm run bench:peers -- --record -->';
+const end = '<!-- to here -->';
+
+const picture = {
+  title: "Speed of holdfast and of its peers, as shares of the floor's",
+  file: 'bench/peers/results/speed.svg',
+};
 
 /** A text with the figures of a run between its two marks. */
 export function withFigures(text: string, report: PeersReport): string {
@@ -29,6 +34,7 @@ function split(text: string, mark: string): [before: string, after: string] {
 export function figuresOf(report: PeersReport): string {
   const { machine, rounds, workloads } = report;
   return [
+    `![${picture.title}](${picture.file})`,
     `Share of the floor's speed, higher is better, median of ${rounds} rounds (${machineLine(machine)}):`,
     speedTable(workloads),
     comparisons(workloads),

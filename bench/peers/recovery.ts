@@ -22,16 +22,6 @@ export interface Recoveries extends Readonly<Record<Trouble, Recovery>> {
   readonly contender: string;
 }
 
-/** The contenders that connect again by themselves. */
-export const reconnecting: readonly string[] = [
-  'holdfast',
-  'grpc-js',
-  'connect-node',
-  'undici',
-  'ioredis',
-  'nats',
-];
-
 /** For so long a server is away. */
 export const awayMs = 1_000;
 /** Nobody waits longer for an answer. */

@@ -22,9 +22,9 @@ import { type Entry, runRounds } from '../harness/rounds.ts';
 import { allWorkloads } from '../harness/workloads.ts';
 import { draw } from './draw.ts';
 import { type Footprint, footprintOf } from './footprint.ts';
-import { far, near } from './line-up.ts';
+import { far, near, reconnecting } from './line-up.ts';
 import { withFigures } from './markdown.ts';
-import { reconnecting, recoveriesOf } from './recovery.ts';
+import { recoveriesOf } from './recovery.ts';
 import { footprintTable, type PeersReport, recoveryTable, startUpTable } from './report.ts';
 import { startUps } from './start-up.ts';
 
@@ -76,7 +76,11 @@ const footprints: Footprint[] = [];
 for (const entry of chosen) footprints.push(await footprintOf(entry));
 console.log(`\n${footprintTable(footprints)}`);
 
-const recoveries = await recoveriesOf(chosen.filter(({ name }) => reconnecting.includes(name)));
+const recovering = chosen.flatMap((entry) => {
+  const file = reconnecting[entry.name];
+  return file === undefined ? [] : [{ ...entry, url: new URL(`${file}.js`, entry.url).href }];
+});
+const recoveries = await recoveriesOf(recovering);
 console.log(`\n${recoveryTable(recoveries)}`);
 
 const libraries = new Set(far.map(({ library }) => library).concat('ws'));

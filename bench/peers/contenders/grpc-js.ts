@@ -19,6 +19,9 @@ const loaded = loadPackageDefinition(definition) as unknown as {
 };
 const { Bench } = loaded.bench;
 
+/** Each client has a connection of its own. */
+const options = { 'grpc.use_local_subchannel_pool': 1 };
+
 type Method = (
   request: unknown,
   answered: (error: Error | null, reply: { value: unknown }) => void,
@@ -51,7 +54,7 @@ export const contender: Contender = {
   },
 
   async connect(address) {
-    const client = new Bench(address, credentials.createInsecure()) as unknown as Client &
+    const client = new Bench(address, credentials.createInsecure(), options) as unknown as Client &
       Record<CallKind, Method>;
     return {
       call: (kind) =>
