@@ -179,11 +179,12 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
 
   /** Nobody waits for this call any more; the server is told, or the link ends. */
   cancel(number: number): void {
+    const isOpen = !this.#isGone;
+    const message = isOpen ? this.#wire.cancel(number) : undefined;
+    // First: a link that is left ends with its last call.
+    this.#tell(message);
     this.settled();
-    if (this.#isGone) return;
-    const message = this.#wire.cancel(number);
-    if (message !== undefined) this.#tell(message);
-    else this.destroy(linkFaults.unwanted(this.label));
+    if (isOpen && message === undefined) this.destroy(linkFaults.unwanted(this.label));
   }
 
   /** Nobody waits for these calls, which were sent on links that are gone. */

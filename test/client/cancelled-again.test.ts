@@ -1,8 +1,11 @@
 import { expect } from 'chai';
+import { connect } from '../../lib/index.ts';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
-import { failureOf } from '../support/failing.ts';
+import { failureOf } from '../support/failure.ts';
+import { Gated } from '../support/gated.ts';
 import { greet, numberOf } from '../support/raw-peer.ts';
 import { echo, ScriptedServer } from '../support/scripted-server.ts';
+import { verbs } from '../support/verbs.ts';
 
 describe('A call that was cancelled on a connection that is lost', () => {
   let script: ScriptedServer;
@@ -34,5 +37,27 @@ describe('A call that was cancelled on a connection that is lost', () => {
     await call.read('y');
     const [first, again] = await cancelled(2);
     expect(again).to.equal(first);
+  });
+});
+
+describe('A call that is cancelled while its server drains', () => {
+  it('is over there too, although it is the last on its connection, and holds up nobody', async () => {
+    const gated = await Gated.start();
+    const client = connect(gated.server.urls[0] as string, verbs);
+    const controller = new AbortController();
+    const call = failureOf(client.call.mutate('pay', { signal: controller.signal }));
+    await gated.begun(1);
+    const isLeft = new Promise<void>((resolve) => {
+      client.on('state', ({ previous }) => previous === 'ready' && resolve());
+    });
+    const drained = gated.server.drain({ timeoutMs: 60_000, noticeMs: 0 });
+    await isLeft;
+    controller.abort();
+    expect((await call).code).to.equal('ERR_HOLDFAST_ABORTED');
+    expect((await drained).cut).to.deep.equal([]);
+    expect(gated.aborted).to.deep.equal(['pay']);
+    client.destroy();
+    await client.closed;
+    await gated.close();
   });
 });
