@@ -3,8 +3,11 @@ import { HoldfastError } from '../../errors.ts';
 /** Deepest nesting of arrays and maps in a value. */
 export const maxDepth = 100;
 
-/** Most arrays and maps in a value: an empty one takes a byte to send and 60 to build. */
-export const maxContainers = 1_000_000;
+/**
+ * Most arrays, maps, byte strings and timestamps in a value: an empty one takes a byte or two to send
+ * and up to 200 to build.
+ */
+export const maxObjects = 1_000_000;
 
 /**
  * How many items are still to come at each outer level; negative for maps. Shared, like the state
@@ -16,7 +19,7 @@ const outerLevels = new Int32Array(maxDepth);
 let itemsLeft = 0;
 let isMap = false;
 let depth = 0;
-let containers = 0;
+let objects = 0;
 
 /**
  * Walks over a msgpack value without building it, and throws `ERR_HOLDFAST_DECODE` unless it is one
@@ -27,7 +30,7 @@ let containers = 0;
 export function inspectValue(buffer: Buffer, start: number, end: number): void {
   let position = start;
   depth = 0;
-  containers = 0;
+  objects = 0;
   itemsLeft = 1;
   isMap = false;
   while (itemsLeft > 0 || depth > 0) {
@@ -53,11 +56,15 @@ export function inspectValue(buffer: Buffer, start: number, end: number): void {
 function enter(children: number, intoMap: boolean, bytesLeft: number): void {
   const items = intoMap ? children * 2 : children;
   if (items > bytesLeft) throw bad('a length goes beyond its end');
-  if (++containers > maxContainers) throw bad(`it has more than ${maxContainers} arrays and maps`);
+  countObject();
   if (depth === maxDepth) throw bad(`it is nested deeper than ${maxDepth}`);
   outerLevels[depth++] = isMap ? ~itemsLeft : itemsLeft;
   itemsLeft = items;
   isMap = intoMap;
+}
+
+function countObject(): void {
+  if (++objects > maxObjects) throw bad(`it has more than ${maxObjects} objects`);
 }
 
 /** Goes back up. */
@@ -78,6 +85,7 @@ function skipField(buffer: Buffer, start: number, end: number, token: number): n
     checkExtension(buffer, start, token);
     return position;
   }
+  if (token <= 0xc6) countObject();
   const length = readLength(buffer, start, field);
   if (token < 0xdc) return position + length;
   enter(length, token >= 0xde, end - position);
@@ -113,6 +121,7 @@ function checkExtension(buffer: Buffer, position: number, token: number): void {
       : token !== 0xd4 && buffer[position] === 0xff;
   const isUndefined = token === 0xd4 && buffer[position] === 0;
   if (!isTimestamp && !isUndefined) throw bad('extension types are not allowed');
+  if (isTimestamp) countObject();
   // The shorter forms end in the year 2514.
   if (token === 0xc7) checkDate(buffer, position + 2);
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { HoldfastError } from '../../../lib/errors.ts';
-import { inspectValue, maxContainers, maxDepth } from '../../../lib/protocols/holdfast/inspect.ts';
+import { inspectValue, maxDepth, maxObjects } from '../../../lib/protocols/holdfast/inspect.ts';
 import { packValue, unpackValue } from '../../../lib/protocols/holdfast/values.ts';
 
 const mebibyte = 1_024 * 1_024;
@@ -259,12 +259,32 @@ describe('inspectValue', () => {
   });
 
   it('refuses more arrays and maps than a value may have, which cost far more than they weigh', () => {
-    const most = Buffer.alloc(5 + maxContainers - 1, 0x80);
+    const most = Buffer.alloc(5 + maxObjects - 1, 0x80);
     most[0] = 0xdd;
-    most.writeUInt32BE(maxContainers - 1, 1);
+    most.writeUInt32BE(maxObjects - 1, 1);
     inspectValue(most, 0, most.length);
     const more = Buffer.concat([most, Buffer.of(0x80)]);
-    more.writeUInt32BE(maxContainers, 1);
-    expectRefused(more, /more than 1000000 arrays and maps/);
+    more.writeUInt32BE(maxObjects, 1);
+    expectRefused(more, /more than 1000000 objects/);
   });
+
+  for (const [what, hex] of [
+    ['byte strings', 'c400'],
+    ['longer byte strings', 'c5000101'],
+    ['timestamps', 'd6ff00000001'],
+    ['longer timestamps', 'd7ff0000000000000001'],
+  ] as const) {
+    it(`counts ${what}, of which each takes much more memory than bytes`, () => {
+      const one = Buffer.from(hex, 'hex');
+      const some = (count: number): Buffer => {
+        const bytes = Buffer.alloc(5 + count * one.length);
+        bytes[0] = 0xdd;
+        bytes.writeUInt32BE(count, 1);
+        for (let at = 5; at < bytes.length; at += one.length) one.copy(bytes, at);
+        return bytes;
+      };
+      inspect(some(maxObjects - 1));
+      expectRefused(some(maxObjects), /more than 1000000 objects/, what);
+    });
+  }
 });
