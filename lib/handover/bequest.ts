@@ -1,3 +1,4 @@
+import type { PassedRecord } from '../completions/memory.ts';
 import type { Channel, Listener } from '../media/medium.ts';
 import type { OwnStore } from '../server/own-store.ts';
 import type { Answer, Estate } from '../server/predecessor.ts';
@@ -8,6 +9,9 @@ import { handOverFormat, handOverFrameBytes, handOverVerbs } from './verbs.ts';
 
 /** About so many bytes of answers go into one message. */
 const batchBytes = 4 * 1024 * 1024;
+
+/** So many records of `once` calls, of which each has a few small parts. */
+const batchRecords = 10_000;
 
 /** So many servers back nobody asks: the calls that came to them have settled long ago. */
 const maxServers = 16;
@@ -32,6 +36,8 @@ export class Bequest {
   readonly #collected = new Event();
   /** Answers of calls that ran on when their session was given away. */
   readonly #answers = new Map<string, Event<Answer | null>>();
+  /** Records of `once` calls that are still to be given. */
+  #records: PassedRecord[] | undefined;
   #server: Server | undefined;
   #isDone = false;
 
@@ -118,8 +124,10 @@ export class Bequest {
       finish: ({ request, completion }) => kept().finish(request, completion),
       abandon: (request) => kept().abandon(request),
       takeRecords: () => {
-        this.#taken.happened();
-        return kept().memory.export();
+        this.#records ??= kept().memory.export();
+        const batch = this.#records.splice(0, batchRecords);
+        if (batch.length === 0) this.#taken.happened();
+        return batch;
       },
     };
   }

@@ -1,5 +1,6 @@
 import { connect } from '../client/connect.ts';
 import type { ClientOptions } from '../client/options.ts';
+import type { PassedRecord } from '../completions/memory.ts';
 import { HoldfastError } from '../errors.ts';
 import type { Channel, Medium } from '../media/medium.ts';
 import type { Predecessor } from '../server/predecessor.ts';
@@ -51,7 +52,12 @@ export function connectPredecessor(
       begin: (request) => call.begin(request),
       finish: (request, completion) => call.finish({ request, completion }),
       abandon: (request) => call.abandon(request),
-      takeAll: () => call.takeRecords(),
+      takeAll: async () => {
+        const batches: (readonly PassedRecord[])[] = [];
+        do batches.push(await call.takeRecords());
+        while (batches.at(-1)?.length !== 0);
+        return batches.flat();
+      },
     },
     close: () => client.destroy(),
   };

@@ -27,6 +27,7 @@ export type HandOverVerbs = {
   readonly begin: Verb<'mutate', BeginRequest, Begun>;
   readonly finish: Verb<'mutate', { request: BeginRequest; completion: Completion }, void>;
   readonly abandon: Verb<'mutate', BeginRequest, void>;
+  /** Some of them, when all is done; empty when these were the last. */
   readonly takeRecords: Verb<'mutate', void, readonly PassedRecord[]>;
 };
 
