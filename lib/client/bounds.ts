@@ -1,6 +1,7 @@
 import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
 import type { GivenOptions, ResolvedClientOptions } from './options.ts';
+import { Terms } from './terms.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /**
@@ -10,16 +11,22 @@ import type { VerbUse } from './verb-use.ts';
 export class Bounds {
   readonly #options: ResolvedClientOptions;
   readonly #wheel: TimerWheel;
+  readonly #terms: Terms;
   readonly #onTimeout: (call: Call, attemptTimeoutMs: number) => void;
 
-  /** @param onTimeout called when an attempt has taken too long */
+  /**
+   * @param onDue called when there are calls whose deadline has passed
+   * @param onTimeout called when an attempt has taken too long
+   */
   constructor(
     options: ResolvedClientOptions,
     wheel: TimerWheel,
+    onDue: () => void,
     onTimeout: (call: Call, attemptTimeoutMs: number) => void,
   ) {
     this.#options = options;
     this.#wheel = wheel;
+    this.#terms = new Terms(wheel, onDue);
     this.#onTimeout = onTimeout;
   }
 
@@ -28,8 +35,12 @@ export class Bounds {
    * the turn in which it was made, so that one look at the clock does for all calls of a turn.
    */
   begin(call: Call, madeAt: number): void {
-    call.madeAt = madeAt;
-    this.#wheel.add(call, madeAt + this.#timeoutMs(call.verb, call.given));
+    this.#terms.begin(call, madeAt, madeAt + this.#timeoutMs(call.verb, call.given));
+  }
+
+  /** The call settles, or is not made after all. */
+  end(call: Call): void {
+    this.#terms.leave(call);
   }
 
   /** Of a call over all its attempts. */
@@ -59,7 +70,7 @@ export class Bounds {
       return;
     }
     const deadlineAt = madeAt + this.#timeoutMs(verb, given);
-    if (deadlineAt < call.deadlineAt) this.#wheel.add(call, deadlineAt);
+    if (deadlineAt < call.deadlineAt) call.moveDeadline(deadlineAt);
     const attemptTimeoutMs = this.attemptTimeoutMs(verb, given);
     if (attemptTimeoutMs === (call.extras?.attemptTimeoutMs ?? 0)) return;
     call.extras ??= { attemptTimeoutMs };

@@ -1,36 +1,52 @@
 import type { Call } from './call.ts';
+import type { CallTable } from './call-table.ts';
 
-/** Calls that wait to be sent, first come, first served; calls to be sent again go first. */
+/**
+ * Calls that wait to be sent, first come, first served; calls to be sent again go first.
+ *
+ * Those that are to be sent for the first time have no place of their own here: they follow one
+ * another in the table. That is most calls, and each change of a list costs as much as a few checks.
+ */
 export class CallQueue {
+  readonly #table: CallTable;
+  /** The list of those that are to be sent again. */
   #first: Call | undefined;
-  #last: Call | undefined;
+  /** Below this number no call waits that is not in the list. */
+  #next = 1;
   #waiting = 0;
+
+  /** @param table has all calls that come here */
+  constructor(table: CallTable) {
+    this.#table = table;
+  }
 
   /** How many calls wait. */
   get waiting(): number {
     return this.#waiting;
   }
 
+  /** Puts a call behind all others. It was added to the table after them. */
   push(call: Call): void {
-    const last = this.#last;
     call.isQueued = true;
-    call.queuePrevious = last;
-    this.#last = call;
-    if (last === undefined) this.#first = call;
-    else last.queueNext = call;
     this.#waiting++;
   }
 
   /** Takes the next call off. */
   shift(): Call | undefined {
-    const call = this.#first;
-    if (call !== undefined) this.drop(call);
+    const call = this.peek();
+    if (call === undefined) return undefined;
+    if (!call.isQueuedAgain) this.#next = call.number + 1;
+    this.drop(call);
     return call;
   }
 
   /** The next call, which stays where it is. */
   peek(): Call | undefined {
-    return this.#first;
+    if (this.#waiting === 0) return undefined;
+    if (this.#first !== undefined) return this.#first;
+    const call = this.#newFrom(this.#next);
+    if (call !== undefined) this.#next = call.number;
+    return call;
   }
 
   /** Puts calls in front of all others, in their order. */
@@ -41,41 +57,62 @@ export class CallQueue {
   #unshift(call: Call): void {
     const first = this.#first;
     call.isQueued = true;
+    call.isQueuedAgain = true;
     call.queueNext = first;
     this.#first = call;
-    if (first === undefined) this.#last = call;
-    else first.queuePrevious = call;
+    if (first !== undefined) first.queuePrevious = call;
     this.#waiting++;
   }
 
   /** The call need not be sent any more. */
   drop(call: Call): void {
     if (!call.isQueued) return;
-    const { queueNext, queuePrevious } = call;
-    if (queuePrevious === undefined) this.#first = queueNext;
-    else queuePrevious.queueNext = queueNext;
-    if (queueNext === undefined) this.#last = queuePrevious;
-    else queueNext.queuePrevious = queuePrevious;
-    call.queueNext = undefined;
-    call.queuePrevious = undefined;
+    if (call.isQueuedAgain) this.#unlink(call);
     call.isQueued = false;
     this.#waiting--;
   }
 
+  #unlink(call: Call): void {
+    const { queueNext, queuePrevious } = call;
+    if (queuePrevious === undefined) this.#first = queueNext;
+    else queuePrevious.queueNext = queueNext;
+    if (queueNext !== undefined) queueNext.queuePrevious = queuePrevious;
+    call.queueNext = undefined;
+    call.queuePrevious = undefined;
+    call.isQueuedAgain = false;
+  }
+
   /** The waiting calls, in their order. */
   all(): Call[] {
-    const calls: Call[] = [];
-    for (let call = this.#first; call !== undefined; call = call.queueNext) calls.push(call);
-    return calls;
+    return [...this.#inOrder()];
   }
 
   /** True when one of the next `most` calls satisfies `test`. */
   someOfNext(most: number, test: (call: Call) => boolean): boolean {
     let left = most;
-    for (let call = this.#first; call !== undefined && left > 0; call = call.queueNext) {
+    for (const call of this.#inOrder()) {
+      if (left-- <= 0) return false;
       if (test(call)) return true;
-      left--;
     }
     return false;
+  }
+
+  *#inOrder(): Iterable<Call> {
+    for (let call = this.#first; call !== undefined; call = call.queueNext) yield call;
+    for (let call = this.#newFrom(this.#next); call !== undefined; ) {
+      yield call;
+      call = this.#newFrom(call.number + 1);
+    }
+  }
+
+  /** The first call from this number on that waits and was never sent. */
+  #newFrom(first: number): Call | undefined {
+    const table = this.#table;
+    const { unused } = table;
+    for (let number = first; number < unused; number++) {
+      const call = table.get(number);
+      if (call?.isQueued && !call.isQueuedAgain) return call;
+    }
+    return undefined;
   }
 }

@@ -27,6 +27,11 @@ export class CallTable {
     return this.#next;
   }
 
+  /** Behind all numbers that were given to calls, or skipped. */
+  get unused(): number {
+    return this.#next;
+  }
+
   /** Adds a call under the number that {@link nextNumber} gave. */
   add(call: Call): void {
     this.#slots[call.number & this.#mask] = call;

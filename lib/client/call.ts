@@ -1,7 +1,7 @@
 import type { AttemptRecord, HoldfastError } from '../errors.ts';
 import type { CallWatch } from '../observe/call-watch.ts';
 import type { EncodedCall } from '../protocols/protocol.ts';
-import type { Alarm, Due } from '../retry/timer-wheel.ts';
+import type { Alarm } from '../retry/timer-wheel.ts';
 import type { ReplaySetting } from '../verbs/safety.ts';
 import type { VerbRow } from '../verbs/table.ts';
 import type { CallStream } from './call-stream.ts';
@@ -11,12 +11,8 @@ import type { GivenOptions } from './options.ts';
 import { Past } from './past.ts';
 import type { Question } from './reconcile.ts';
 import type { RetryIf } from './retry-if.ts';
+import type { Term } from './terms.ts';
 import type { VerbUse } from './verb-use.ts';
-
-/** Who is told that a call's deadline has passed. */
-export interface Deadlines {
-  onDeadline(call: Call): void;
-}
 
 /** What only some calls have. */
 export interface CallExtras {
@@ -34,19 +30,16 @@ export interface CallExtras {
 }
 
 /**
- * One invocation by the application, from `client.call` until it settles. It is on the wheel for
- * its deadline, in the table under its number, and either waits in the queue or is on a link.
+ * One invocation by the application, from `client.call` until it settles. It has a term, is in the
+ * table under its number, and either waits in the queue or is on a link.
  */
-export class Call implements Due, EncodedCall {
+export class Call implements EncodedCall {
   /** Another one once an attempt was answered, and the call is made again. */
   number: number;
   readonly verb: VerbUse;
   readonly setting: ReplaySetting;
-  /**
-   * When it was made, on the client's clock; see {@link Bounds.begin}. Before that there is no time
-   * that it has taken, and no deadline.
-   */
-  madeAt: number = Number.NaN;
+  /** The time that it has, once that has begun; see {@link Bounds.begin}. */
+  term: Term | undefined;
   /** What its caller said of it. */
   given: GivenOptions | undefined;
 
@@ -68,8 +61,10 @@ export class Call implements Due, EncodedCall {
   sentTo = 0;
   /** Which of the calls on that link it is, from 1; 0 when it was sent on an earlier one. */
   place = 0;
+  /** It waits to be sent. */
   isQueued = false;
-  /** The queue's own links. */
+  /** It does so in the list of those to be sent again, with these links. */
+  isQueuedAgain = false;
   queueNext: Call | undefined;
   queuePrevious: Call | undefined;
   /** The server keeps the fate of the current attempt, and tells it on a new link. */
@@ -87,13 +82,7 @@ export class Call implements Due, EncodedCall {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 
-  dueAt: number = Number.POSITIVE_INFINITY;
-  wheelNext: Due | undefined;
-  wheelPrevious: Due | undefined;
-  readonly #deadlines: Deadlines;
-
   constructor(
-    deadlines: Deadlines,
     number: number,
     verb: VerbUse,
     setting: ReplaySetting,
@@ -101,7 +90,6 @@ export class Call implements Due, EncodedCall {
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ) {
-    this.#deadlines = deadlines;
     this.number = number;
     this.verb = verb;
     this.setting = setting;
@@ -124,14 +112,19 @@ export class Call implements Due, EncodedCall {
     this.tailBytes = tailBytes;
   }
 
-  /** When it must have settled, on the client's clock. */
-  get deadlineAt(): number {
-    return this.dueAt;
+  /** When it was made, on the client's clock; `NaN` before its time has begun. */
+  get madeAt(): number {
+    return this.term === undefined ? Number.NaN : this.term.madeAt;
   }
 
-  /** Its time runs. */
-  get hasBegun(): boolean {
-    return !Number.isNaN(this.madeAt);
+  /** When it must have settled, on the client's clock. */
+  get deadlineAt(): number {
+    return this.term === undefined ? Number.POSITIVE_INFINITY : this.term.dueAt;
+  }
+
+  /** Its time has begun: sets another end; `Infinity`: none. */
+  moveDeadline(deadlineAt: number): void {
+    if (!this.isSettled) this.term?.move(this, deadlineAt);
   }
 
   /** Bytes that the call holds until it settles. */
@@ -252,9 +245,5 @@ export class Call implements Due, EncodedCall {
     this.buffer = Buffer.from(this.buffer.subarray(this.start, this.end));
     this.end -= this.start;
     this.start = 0;
-  }
-
-  onDue(): void {
-    this.#deadlines.onDeadline(this);
   }
 }

@@ -7,7 +7,7 @@ import { Abandoned } from './abandoned.ts';
 import { Attempts } from './attempts.ts';
 import type { AttemptsOwner } from './attempts-owner.ts';
 import { Bounds } from './bounds.ts';
-import { Call, type Deadlines } from './call.ts';
+import { Call } from './call.ts';
 import { CallQueue } from './call-queue.ts';
 import type { CallStream } from './call-stream.ts';
 import { CallTable } from './call-table.ts';
@@ -16,7 +16,7 @@ import { obstacleTo, takeInputOf } from './carriage.ts';
 import type { ClientLink } from './client-link.ts';
 import { Doubts } from './doubts.ts';
 import type { ReplayEvent } from './events.ts';
-import { extrasOf } from './extras.ts';
+import { extrasOf, givesExtras } from './extras.ts';
 import {
   atVerb,
   type CallErrorDetails,
@@ -34,10 +34,11 @@ import type { GivenOptions, ResolvedClientOptions } from './options.ts';
 import { Overtakers } from './overtakers.ts';
 import { Pacing } from './pacing.ts';
 import { type Decision, settingOfCopies } from './replay.ts';
+import { stampAttempt } from './stamping.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /** The calls of one client, from the application's invocation until each settles, exactly once. */
-export class Calls implements Deadlines, AttemptsOwner {
+export class Calls implements AttemptsOwner {
   readonly attempts: Attempts;
   readonly routes: Routes;
   readonly doubts: Doubts;
@@ -47,7 +48,7 @@ export class Calls implements Deadlines, AttemptsOwner {
   readonly #writer: CallWriter;
   readonly #judge: Judge;
   readonly #table = new CallTable();
-  readonly #queue = new CallQueue();
+  readonly #queue = new CallQueue(this.#table);
   readonly #inquiry: Inquiry;
   readonly #bounds: Bounds;
   readonly #pacing: Pacing;
@@ -70,8 +71,11 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.#writer = protocol.callWriter();
     this.#judge = new Judge(options);
     this.#inquiry = new Inquiry(this, this.#judge);
-    this.#bounds = new Bounds(options, this.#wheel, (call, timeoutMs) =>
-      this.attempts.onTimeout(call, timeoutMs),
+    this.#bounds = new Bounds(
+      options,
+      this.#wheel,
+      () => this.#onDue(),
+      (call, timeoutMs) => this.attempts.onTimeout(call, timeoutMs),
     );
     this.#pacing = new Pacing(options, this.#queue, owner, (...end) => this.#endBefore(...end));
     this.attempts = new Attempts(this, this.#judge, this.#pacing, options);
@@ -132,7 +136,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     const given = options?.replay ?? defaults.replay;
     const setting = original ? settingOfCopies(given) : given;
     const bytes = original ?? writer;
-    const call = new Call(this, number, verb, setting, bytes, resolve, reject);
+    const call = new Call(number, verb, setting, bytes, resolve, reject);
     call.given = options;
     call.stream = stream;
     if (original) {
@@ -143,22 +147,24 @@ export class Calls implements Deadlines, AttemptsOwner {
       this.#bounds.begin(call, original?.madeAt ?? clock.now());
     }
     const { byteLength } = call;
-    let objection = this.#pacing.objectionTo(call);
+    let objection = this.#pacing.isOn ? this.#pacing.objectionTo(call) : undefined;
     if (this.#pendingBytes + byteLength > maxOutgoingBytes) {
       const code = 'ERR_HOLDFAST_OUTGOING_FULL';
       objection ??= limitError(verb, code, 'maxOutgoingBytes', maxOutgoingBytes);
     }
     if (objection !== undefined) {
-      this.#wheel.remove(call);
+      this.#bounds.end(call);
       return notMade(verb, clock, reject, objection);
     }
     this.#pendingBytes += byteLength;
     if (table.size === 0) this.#wheel.hold();
     table.add(call);
+    this.#queue.push(call);
     this.overtakers.begin(call);
     call.watch = watch;
-    call.extras = extrasOf(call, input, defaults, this.#bounds, this);
-    this.#queue.push(call);
+    if (options !== undefined || givesExtras(verb, defaults)) {
+      call.extras = extrasOf(call, input, defaults, this.#bounds, this);
+    }
     this.#owner.schedule();
     stream?.start(call, (...end) => this.giveUp(call, ...end));
     return call;
@@ -170,25 +176,12 @@ export class Calls implements Deadlines, AttemptsOwner {
       const call = this.#pacing.mayGo() ? this.#queue.shift() : undefined;
       if (call === undefined) return undefined;
       call.verb.follow(link.table);
-      if (!call.hasBegun) this.#bounds.begin(call, now);
+      if (call.term === undefined) this.#bounds.begin(call, now);
       if (call.row !== call.verb.row) this.#bounds.follow(call);
       if (call.stream !== undefined && !this.#goesOn(call, call.stream)) continue;
       if (!this.#canCarry(link, call, now)) continue;
-      if (call.attempts > 0) {
-        call.renewHeader();
-        call.verb.figures?.replayed(now);
-      } else if (!call.isCopy) {
-        link.budget.deposit(now, call.verb.row.settings.retryRatio);
-      }
       this.#pacing.onSent(now);
-      call.attempts++;
-      call.link = link;
-      call.row = call.verb.row;
-      call.isRecorded = call.verb.isRecorded(call.attempts);
-      const isReplay = link.knowsLayers && call.isReplay;
-      const remainingMs = call.stream?.remainingMs(now) ?? call.deadlineAt - now;
-      this.#writer.stamp(call, call.verb.index, call.attempts, remainingMs, isReplay);
-      call.extras?.attemptAlarm?.set(now + call.extras.attemptTimeoutMs);
+      stampAttempt(call, link, now, this.#writer);
       return call;
     }
   }
@@ -204,7 +197,7 @@ export class Calls implements Deadlines, AttemptsOwner {
       const now = this.#options.clock.now();
       for (let number = this.#begunBefore; number < next; number++) {
         const call = this.#table.get(number);
-        if (call?.hasBegun === false) this.#bounds.begin(call, now);
+        if (call !== undefined && call.term === undefined) this.#bounds.begin(call, now);
       }
     }
     this.#begunBefore = next;
@@ -266,6 +259,13 @@ export class Calls implements Deadlines, AttemptsOwner {
 
   onAbort(call: Call, reason: unknown): void {
     this.giveUp(call, 'ERR_HOLDFAST_ABORTED', 'it was cancelled', reason);
+  }
+
+  #onDue(): void {
+    const now = this.#options.clock.now();
+    for (const call of this.#table.filter(({ deadlineAt }) => deadlineAt <= now)) {
+      this.onDeadline(call);
+    }
   }
 
   onDeadline(call: Call): void {
@@ -336,7 +336,7 @@ export class Calls implements Deadlines, AttemptsOwner {
     this.doubts.resolve(call);
     // An attempt on another link than the one that answered: nobody waits for it any more.
     link?.cancel(call.number);
-    this.#wheel.remove(call);
+    this.#bounds.end(call);
     call.clearRetry();
     this.#table.delete(call);
     this.#pendingBytes -= call.byteLength;

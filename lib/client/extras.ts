@@ -3,6 +3,16 @@ import type { Call, CallExtras } from './call.ts';
 import { contentCheck } from './content.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { questionOf } from './reconcile.ts';
+import type { VerbUse } from './verb-use.ts';
+
+/** True when calls of the verb may have extras although their callers say nothing. */
+export function givesExtras(
+  { output, accept, row }: VerbUse,
+  { attemptTimeoutMs, retryIf, reconcile }: ResolvedClientOptions,
+): boolean {
+  const given = output ?? accept ?? retryIf ?? reconcile ?? row.settings.attemptTimeoutMs;
+  return given !== undefined || attemptTimeoutMs > 0;
+}
 
 /**
  * What only some calls have: a signal, bounds of an attempt, something to look at their replies or to

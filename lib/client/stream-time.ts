@@ -1,11 +1,11 @@
-import { type Due, type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
+import { wheelOf } from '../retry/timer-wheel.ts';
 import type { VerbRow } from '../verbs/table.ts';
 import { Inactivity } from './inactivity.ts';
 import type { GivenOptions, ResolvedClientOptions } from './options.ts';
 import type { VerbUse } from './verb-use.ts';
 
 /** A call, as far as its streams use it. */
-export interface StreamedCall extends Due {
+export interface StreamedCall {
   readonly number: number;
   readonly isSettled: boolean;
   readonly verb: VerbUse;
@@ -13,13 +13,15 @@ export interface StreamedCall extends Due {
   readonly row: VerbRow;
   readonly given: GivenOptions | undefined;
   readonly madeAt: number;
+  readonly deadlineAt: number;
+  /** Sets another deadline, unless the call has settled; `Infinity`: none. */
+  moveDeadline(deadlineAt: number): void;
 }
 
 /** What time a call with streams has: none of its own while it has begun and has a link. */
 export class StreamTime {
   readonly #options: ResolvedClientOptions;
   readonly #inactivity: Inactivity;
-  readonly #wheel: TimerWheel;
   #call: StreamedCall | undefined;
   /** The whole call has a deadline of its own. */
   #isBounded = false;
@@ -38,8 +40,7 @@ export class StreamTime {
   ) {
     const { clock } = options;
     this.#options = options;
-    this.#wheel = wheelOf(clock);
-    this.#inactivity = new Inactivity(clock, this.#wheel, isWaiting, onInactive);
+    this.#inactivity = new Inactivity(clock, wheelOf(clock), isWaiting, onInactive);
   }
 
   /** What holds of the verb may be known only by now, or have changed. */
@@ -52,7 +53,7 @@ export class StreamTime {
     if (mostMs > 0) {
       this.#isBounded = true;
       const deadlineAt = madeAt + mostMs;
-      if (deadlineAt !== call.dueAt) this.#wheel.add(call, deadlineAt);
+      if (deadlineAt !== call.deadlineAt) call.moveDeadline(deadlineAt);
     }
     const limitMs = given?.inactivityTimeoutMs ?? inactivityTimeoutMs;
     if (limitMs !== undefined) this.#inactivity.limit(limitMs);
@@ -60,8 +61,8 @@ export class StreamTime {
 
   /** What is left of its deadline, as the server is told. */
   remainingMs(now: number): number {
-    const dueAt = this.#isBounded ? this.#call?.dueAt : undefined;
-    return dueAt === undefined ? Number.POSITIVE_INFINITY : dueAt - now;
+    const deadlineAt = this.#isBounded ? this.#call?.deadlineAt : undefined;
+    return deadlineAt === undefined ? Number.POSITIVE_INFINITY : deadlineAt - now;
   }
 
   /** That its deadline has passed, in words; undefined when that was the whole call's. */
@@ -84,9 +85,7 @@ export class StreamTime {
     if (this.#isBounded || this.#isLoose) return;
     this.#isLoose = true;
     this.#hasBegun = true;
-    const call = this.#call as StreamedCall;
-    this.#wheel.remove(call);
-    call.dueAt = Number.POSITIVE_INFINITY;
+    this.#call?.moveDeadline(Number.POSITIVE_INFINITY);
   }
 
   /** It has a link to the server that has it. */
@@ -103,10 +102,9 @@ export class StreamTime {
 
   /** From now on it has the time of any call. */
   bound(): void {
-    const call = this.#call as StreamedCall;
-    if (this.#isBounded || call.isSettled) return;
+    if (this.#isBounded) return;
     const { clock, timeoutMs } = this.#options;
-    this.#wheel.add(call, clock.now() + timeoutMs);
+    this.#call?.moveDeadline(clock.now() + timeoutMs);
   }
 
   /** The call has settled. */

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Call } from '../../lib/client/call.ts';
 import { CallQueue } from '../../lib/client/call-queue.ts';
+import { CallTable } from '../../lib/client/call-table.ts';
 import { seededRandom } from '../../lib/testing/index.ts';
 import { collectGarbage } from '../support/garbage.ts';
 import { callOf } from './calls-of-tests.ts';
@@ -13,18 +14,37 @@ function drain(queue: CallQueue): number[] {
   return numbers;
 }
 
-function filled(...numbers: number[]): { queue: CallQueue; calls: Call[] } {
-  const queue = new CallQueue();
-  const calls = numbers.map((number) => callOf(number));
-  for (const call of calls) queue.push(call);
-  return { queue, calls };
+/** A queue, and the table that its calls are in. */
+class Scene {
+  readonly table = new CallTable();
+  readonly queue = new CallQueue(this.table);
+
+  /** A call that waits to be sent for the first time. */
+  push(): Call {
+    const call = callOf(this.table.nextNumber());
+    this.table.add(call);
+    this.queue.push(call);
+    return call;
+  }
+
+  /** The call settles. */
+  settle(call: Call): void {
+    this.queue.drop(call);
+    this.table.delete(call);
+  }
+}
+
+function filled(count: number): { scene: Scene; queue: CallQueue; calls: Call[] } {
+  const scene = new Scene();
+  const calls = Array.from({ length: count }, () => scene.push());
+  return { scene, queue: scene.queue, calls };
 }
 
 /** A queue and a plain list to which the same is done. */
 class Pair {
-  readonly queue = new CallQueue();
+  readonly #scene = new Scene();
+  readonly queue = this.#scene.queue;
   list: Call[] = [];
-  #made = 0;
   readonly #random: () => number;
 
   constructor(random: () => number) {
@@ -32,34 +52,39 @@ class Pair {
   }
 
   push(): void {
-    const call = callOf(++this.#made);
-    this.queue.push(call);
-    this.list.push(call);
+    this.list.push(this.#scene.push());
   }
 
   /** Takes one, and sometimes puts it back in front. */
   shift(): void {
     const taken = this.queue.shift();
     expect(taken).to.equal(this.list.shift());
-    if (taken === undefined || this.#random() > 0.3) return;
-    this.queue.pushFront([taken]);
-    this.list.unshift(taken);
+    if (taken === undefined) return;
+    const chance = this.#random();
+    if (chance < 0.3) {
+      this.queue.pushFront([taken]);
+      this.list.unshift(taken);
+    } else if (chance < 0.9) {
+      this.#scene.settle(taken);
+    }
   }
 
   drop(): void {
     const call = this.list[Math.floor(this.#random() * this.list.length)];
-    if (call !== undefined) this.queue.drop(call);
+    if (call === undefined) return;
+    if (this.#random() < 0.5) this.queue.drop(call);
+    else this.#scene.settle(call);
     this.list = this.list.filter((other) => other !== call);
   }
 
   dropAll(): void {
-    for (const call of this.list.splice(0)) this.queue.drop(call);
+    for (const call of this.list.splice(0)) this.#scene.settle(call);
   }
 }
 
 describe('CallQueue', () => {
   it('is first come, first served', () => {
-    const { queue } = filled(1, 2, 3);
+    const { queue } = filled(3);
     expect(queue.waiting).to.equal(3);
     expect(drain(queue)).to.deep.equal([1, 2, 3]);
     expect(queue.waiting).to.equal(0);
@@ -67,16 +92,16 @@ describe('CallQueue', () => {
   });
 
   it('marks the calls that wait in it', () => {
-    const { queue, calls } = filled(1, 2);
+    const { queue, calls } = filled(2);
     expect(calls.map(({ isQueued }) => isQueued)).to.deep.equal([true, true]);
     queue.shift();
     expect(calls.map(({ isQueued }) => isQueued)).to.deep.equal([false, true]);
   });
 
   it('puts calls to be sent again in front of all others, in their order', () => {
-    const { queue, calls } = filled(1, 2, 3, 4);
+    const { scene, queue, calls } = filled(4);
     const again = [queue.shift(), queue.shift()] as Call[];
-    queue.push(callOf(5));
+    scene.push();
     queue.pushFront(again);
     expect(queue.waiting).to.equal(5);
     expect(calls[0]?.isQueued).to.equal(true);
@@ -84,14 +109,14 @@ describe('CallQueue', () => {
   });
 
   it('passes over calls that were dropped', () => {
-    const { queue, calls } = filled(1, 2, 3, 4, 5);
+    const { queue, calls } = filled(5);
     for (const index of [0, 2, 4]) queue.drop(calls[index] as Call);
     expect(queue.waiting).to.equal(2);
     expect(drain(queue)).to.deep.equal([2, 4]);
   });
 
   it('leaves alone what does not wait', () => {
-    const { queue, calls } = filled(1, 2);
+    const { queue, calls } = filled(2);
     const [first] = calls as [Call, Call];
     queue.shift();
     queue.drop(first);
@@ -101,7 +126,7 @@ describe('CallQueue', () => {
   });
 
   it('finds calls that wait, and none that were dropped or taken', () => {
-    const { queue, calls } = filled(1, 2, 3);
+    const { queue, calls } = filled(3);
     queue.drop(calls[1] as Call);
     queue.shift();
     expect(queue.someOfNext(2, ({ number }) => number === 1)).to.equal(false);
@@ -125,11 +150,12 @@ describe('CallQueue', () => {
   });
 
   it('keeps no call that was dropped when no other waits', async () => {
-    const queue = new CallQueue();
+    const scene = new Scene();
+    const { queue } = scene;
     const dropped = (() => {
-      const calls = Array.from({ length: 20 }, (_, number) => callOf(number));
-      for (const call of calls) queue.push(call);
-      for (const call of calls) queue.drop(call);
+      const calls = Array.from({ length: 20 }, () => scene.push());
+      queue.pushFront([queue.shift(), queue.shift()] as Call[]);
+      for (const call of calls) scene.settle(call);
       return calls.map((call) => new WeakRef(call));
     })();
     await collectGarbage();
@@ -137,32 +163,43 @@ describe('CallQueue', () => {
     expect(queue.waiting).to.equal(0);
   });
 
-  it('keeps a bounded number of calls that were dropped', async () => {
-    const queue = new CallQueue();
-    queue.push(callOf(0));
+  it('keeps no call that was dropped behind one that waits', async () => {
+    const scene = new Scene();
+    const { queue } = scene;
+    const first = scene.push().number;
     const dropped = (() => {
-      const calls = Array.from({ length: 5_000 }, (_, index) => callOf(index + 1));
-      for (const call of calls) {
-        queue.push(call);
-        queue.drop(call);
-      }
+      const calls = Array.from({ length: 5_000 }, () => scene.push());
+      for (const call of calls.slice(0, 100)) queue.drop(call);
+      queue.pushFront(calls.slice(0, 100));
+      for (const call of calls) scene.settle(call);
       return calls.map((call) => new WeakRef(call));
     })();
     await collectGarbage();
-    const held = dropped.filter((call) => call.deref() !== undefined).length;
-    expect(held).to.be.at.most(65);
-    expect(drain(queue)).to.deep.equal([0]);
+    expect(dropped.filter((call) => call.deref() !== undefined).length).to.equal(0);
+    expect(drain(queue)).to.deep.equal([first]);
+  });
+
+  it('sends a call once that was given another number while others wait', () => {
+    const { scene, queue, calls } = filled(2);
+    const [first] = calls as [Call, Call];
+    queue.shift();
+    scene.table.delete(first);
+    first.number = scene.table.nextNumber();
+    scene.table.add(first);
+    const last = scene.push();
+    queue.pushFront([first]);
+    expect(drain(queue)).to.deep.equal([first.number, 2, last.number]);
   });
 
   it('does not grow while it is never empty', async () => {
-    const queue = new CallQueue();
-    const calls = [callOf(1), callOf(2)] as const;
-    queue.push(calls[0]);
+    const scene = new Scene();
+    const { queue } = scene;
+    scene.push();
     await collectGarbage();
     const before = process.memoryUsage().heapUsed;
     for (let count = 0; count < 1_000_000; count++) {
-      queue.push(calls[(count + 1) % 2] as Call);
-      queue.shift();
+      scene.push();
+      scene.settle(queue.shift() as Call);
     }
     expect(queue.waiting).to.equal(1);
     await collectGarbage();

@@ -64,4 +64,27 @@ describe('The time of a call', () => {
     await clock.pass(110);
     expect([...ended]).to.deep.equal([['bounded', 'ERR_HOLDFAST_DEADLINE']]);
   });
+
+  it('ends for each call by itself, whatever others were made in the same turn', async () => {
+    call('long', { timeoutMs: 2_000 });
+    call('plain');
+    call('short', { timeoutMs: 300 });
+    call('plain too');
+    await clock.pass(310);
+    expect([...ended.keys()]).to.deep.equal(['short']);
+    await clock.pass(700);
+    expect([...ended.keys()]).to.deep.equal(['short', 'plain', 'plain too']);
+    await clock.pass(1_000);
+    expect([...ended.keys()]).to.deep.equal(['short', 'plain', 'plain too', 'long']);
+  });
+
+  it('ends for all of many calls that were made in one turn after another', async () => {
+    const count = 20_000;
+    for (let made = 0; made < count; made += 100) {
+      for (let name = made; name < made + 100; name++) call(String(name));
+      await clock.pass(1);
+    }
+    await clock.pass(1_010);
+    expect(ended.size).to.equal(count);
+  });
 });

@@ -2,13 +2,12 @@ import { Call } from '../../lib/client/call.ts';
 import { VerbUse } from '../../lib/client/verb-use.ts';
 
 const verb = new VerbUse('test');
-const noDeadlines = { onDeadline: () => {} };
 
 /** A call of this number that nobody waits for. */
 export function callOf(number: number, bytes = 0): Call {
   const buffer = Buffer.alloc(bytes);
   const encoded = { buffer, start: 0, end: bytes, body: undefined, tailBytes: 0 };
-  return new Call(noDeadlines, number, verb, 'semi', encoded, ignore, ignore);
+  return new Call(number, verb, 'semi', encoded, ignore, ignore);
 }
 
 function ignore(): void {}
