@@ -86,12 +86,12 @@ export class Figures {
     this.#currentEndsAt = this.#endOf(this.#current);
   }
 
-  /** A call was answered with a reply: by its last attempt, and as its caller sees it. */
-  replied(now: number, latencyMs: number): void {
+  /** Calls were answered with a reply: by their last attempts, and as their callers see it. */
+  replied(now: number, latencyMs: number, calls = 1): void {
     const { tally, latencies } = this.#at(now);
-    tally.attempts++;
-    tally.calls++;
-    count(latencies, latencyMs);
+    tally.attempts += calls;
+    tally.calls += calls;
+    count(latencies, latencyMs, calls);
   }
 
   /** An attempt ended. */

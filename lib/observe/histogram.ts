@@ -19,12 +19,12 @@ export function newHistogram(): Histogram {
   return new Uint32Array(buckets);
 }
 
-/** Counts a duration. */
-export function count(histogram: Histogram, durationMs: number): void {
+/** Counts a duration that so many things took. */
+export function count(histogram: Histogram, durationMs: number, times = 1): void {
   const micros = durationMs * 1_000;
   // Also what is no number, and what a clock that went back would give, is counted.
   const bucket = micros > 0 ? bucketOf(Math.min(micros, maxMicros) | 0) : 0;
-  histogram[bucket] = (histogram[bucket] as number) + 1;
+  histogram[bucket] = (histogram[bucket] as number) + times;
 }
 
 /** Adds the counts of `other`. */

@@ -33,7 +33,7 @@ export class Answers {
       this.error(call, failureOf(error), error);
       return;
     }
-    call.ended('reply');
+    call.replied();
   }
 
   /** @param thrown for subscribers in this process */

@@ -82,9 +82,14 @@ export class Dispatch {
       watch.refused({ code, message });
       return;
     }
+    if (served.isPlain && this.#admission === undefined) {
+      const { clock } = this.#options;
+      const call = new ServerCall(link, session, served, arrived, clock, watch);
+      this.#runPlain(served, call, input);
+      return;
+    }
     const call = this.#callOf(link, session, served, arrived, watch);
     if (this.#admission !== undefined) this.#admit(this.#admission, served, call, input, arrived);
-    else if (served.isPlain) this.#runPlain(served, call, input);
     else this.#runChecked(call, this.#checked(served, call, input, arrived));
   }
 

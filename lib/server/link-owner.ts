@@ -18,6 +18,8 @@ export interface ServerLinkOwner<Link> {
   drainTimeLeftMs(): number | undefined;
   /** A call came; see {@link ArrivedCall}. */
   onCall(link: Link, call: ArrivedCall): void;
+  /** What had come was read, and the calls that came with it were given over. */
+  onRead(): void;
   /** The client broke the protocol, or a limit of ours. */
   onFault(peer: Peer, error: HoldfastError): void;
   onClosed(link: Link): void;

@@ -125,6 +125,12 @@ export class ServerCall implements Layer, ServedCall, RunningCall {
     this.watch.ended(this, result, error);
   }
 
+  /** It is answered with a reply. */
+  replied(): void {
+    if (this.isHeld || this.message !== undefined) this.ended('reply');
+    else this.watch.answeredAtOnce(this);
+  }
+
   /** Nobody waits any more: the handler's signal aborts and its answer is dropped. */
   cancel(reason: Error): void {
     if (!this.isCancelled) this.ended('cancelled', reason);

@@ -67,6 +67,7 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
   readonly closed: Promise<void>;
   readonly links: Set<ServerLink> = new Set();
   readonly #dispatch: Dispatch;
+  readonly #watches: ServerWatches;
   readonly #once: OnceRunner;
   readonly #listener: ServerListener;
   readonly #wheel: TimerWheel;
@@ -131,6 +132,7 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
       },
       answers,
     );
+    this.#watches = watches;
     this.#dispatch = new Dispatch(served, options, answers, this.#once, watches);
   }
 
@@ -250,6 +252,10 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
 
   onCall(link: ServerLink, call: ArrivedCall): void {
     this.#dispatch.onCall(link, call);
+  }
+
+  onRead(): void {
+    this.#watches.countAnswered();
   }
 
   onFault(peer: Peer, error: HoldfastError): void {

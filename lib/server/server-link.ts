@@ -147,11 +147,16 @@ export class ServerLink implements ChannelUser, ServerSink {
     }
     this.heardAt = now;
     this.#pings.end();
+    this.#read(() => this.#wire.receive(chunk));
+  }
+
+  #read(read: () => void): void {
     try {
-      this.#wire.receive(chunk);
+      read();
     } catch (error) {
       this.fault(asFault(error));
     }
+    this.#owner.onRead();
   }
 
   readInto(): Buffer | undefined {
@@ -350,11 +355,7 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.heardAt = this.#owner.options.clock.now();
     this.#alarm.set(this.heardAt + this.#owner.options.idlePingMs);
     this.#channel.resume();
-    try {
-      this.#wire.release();
-    } catch (error) {
-      this.fault(asFault(error));
-    }
+    this.#read(() => this.#wire.release());
   }
 
   #onAlarm(): void {

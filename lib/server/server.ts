@@ -42,20 +42,19 @@ const drainChecks: Checks<DrainOptions> = { timeoutMs: milliseconds(1), noticeMs
 /** Serves verbs. Made by {@link serve}; ends with {@link drain} or {@link close}. */
 export class Server {
   readonly #core: ServerCore;
-  readonly #routes: Routes;
+  readonly #watches: ServerWatches;
   readonly #events = new EventEmitter<ServerEvents>();
   #urls: readonly string[] = [];
 
   /** @internal */
   constructor(served: readonly ServedVerb[], options: ResolvedServerOptions) {
-    this.#routes = new Routes(options.clock);
-    const watches = new ServerWatches(this, this.#routes);
+    this.#watches = new ServerWatches(this, new Routes(options.clock));
     const listener: ServerListener = {
       onFault: (peer, error) => emitSafely(this.#events, 'fault', { peer, error }),
       onHandlerError: (verb, error) => emitSafely(this.#events, 'handlerError', { verb, error }),
       onStoreError: (error, verb) => emitSafely(this.#events, 'storeError', { verb, error }),
     };
-    this.#core = new ServerCore(served, options, listener, watches);
+    this.#core = new ServerCore(served, options, listener, this.#watches);
   }
 
   /** @internal */
@@ -84,7 +83,8 @@ export class Server {
    * ran, *actual* what came: refused calls and repeats too.
    */
   routes(): Route[] {
-    return this.#routes.rows();
+    this.#watches.countAnswered();
+    return this.#watches.routes.rows();
   }
 
   /** Resolves when the server listens no more and every connection is closed. */
