@@ -93,7 +93,8 @@ export interface RetryBudget {
  * No timer; each operation takes constant time, spread over many.
  */
 class ReplayBudget implements RetryBudget {
-  readonly #ratio: number;
+  /** What a first attempt earns, in millionths. */
+  readonly #earnings: number;
   readonly #minPerMs: number;
   readonly #reserve: number;
   /** In millionths: sums of whole numbers stay exact. */
@@ -105,7 +106,7 @@ class ReplayBudget implements RetryBudget {
   #filledAt = Number.POSITIVE_INFINITY;
 
   constructor({ ratio, minPerSecond, ttlMs, reserve }: Readonly<Required<RetryBudgetOptions>>) {
-    this.#ratio = ratio;
+    this.#earnings = Math.round(ratio * million);
     this.#minPerMs = minPerSecond / 1_000;
     this.#reserve = reserve;
     this.#inReserve = reserve;
@@ -116,8 +117,9 @@ class ReplayBudget implements RetryBudget {
     this.#spent = new SlidingCount(slots + 1, slotMs);
   }
 
-  deposit(now: number, ratio: number = this.#ratio): void {
-    this.#earned.add(now, Math.round(ratio * million));
+  deposit(now: number, ratio?: number): void {
+    const earned = ratio === undefined ? this.#earnings : Math.round(ratio * million);
+    this.#earned.add(now, earned);
   }
 
   forgive(now: number, wasUseful: boolean): boolean {

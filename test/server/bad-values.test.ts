@@ -27,7 +27,7 @@ function nested(depth: number, open: number): Buffer {
 
 const wrongValues: readonly (readonly [what: string, bytes: Buffer, text: RegExp])[] = [
   ['nothing at all', hex(''), /ends early/],
-  ['half an integer', hex('cd 01'), /ends early/],
+  ['half an integer', hex('cd 01'), /goes beyond its end/],
   ['half a string', hex('a5 61 62'), /goes beyond its end/],
   ['half a timestamp', hex('d6 ff 00'), /ends early/],
   ['two values', hex('01 02'), /1 bytes follow the value/],

@@ -32,6 +32,7 @@ export class HoldfastCallWriter extends FrameWriter implements CallWriter {
     buffer[start + 4] = FrameType.call;
     buffer[start + 5] = form;
     writeNumber(buffer, start + 8, number);
+    buffer[start + 14] = 1;
     buffer[start + 15] = keyBytes;
     if (key !== undefined) buffer.write(key, start + callHeaderBytes, 'utf8');
   }
@@ -44,13 +45,15 @@ export class HoldfastCallWriter extends FrameWriter implements CallWriter {
     isReplay = false,
   ): void {
     const { buffer, start } = call;
-    const form = (buffer[start + 5] as number) & ~replayMark;
-    buffer[start + 5] = isReplay ? form | replayMark : form;
     buffer[start + 6] = verbIndex >>> 8;
     buffer[start + 7] = verbIndex;
-    buffer[start + 14] = Math.min(attempt, 255);
-    const leftMs = Math.max(0, Math.ceil(remainingMs));
-    writeUint32(buffer, start + 16, Math.min(leftMs, maxRemainingMs));
+    if (attempt > 1 || isReplay) {
+      const form = (buffer[start + 5] as number) & ~replayMark;
+      buffer[start + 5] = isReplay ? form | replayMark : form;
+      buffer[start + 14] = Math.min(attempt, 255);
+    }
+    const leftMs = Math.min(Math.max(0, remainingMs), maxRemainingMs);
+    writeUint32(buffer, start + 16, Math.ceil(leftMs));
   }
 
   renumber({ buffer, start }: EncodedCall, number: number): void {
