@@ -1,20 +1,27 @@
 /**
  * Fails when holdfast has become clearly slower: compares its speed as a share of the floor's, median
- * over the rounds of one run, with the shares in `bench/recorded.json`. Ratios carry over from machine
- * to machine far better than seconds do, but not perfectly, so only a loss beyond the tolerance counts.
+ * over the rounds of one run, with the shares in `bench/recorded.json`. How much may be lost depends
+ * on how far the recorded runs were apart; what seems to be slower is measured a second time.
  *
  * Usage: `npm run bench:check -- [options]`
  *
- *     --rounds N       rounds that count, after one to warm up (default 9)
- *     --slice-ms N     length of a contender's slice of each workload (default 200)
- *     --tolerance X    share of the recorded ratio that may be lost (default 0.2)
- *     --record         write the ratios of this run instead
+ *     --rounds N        rounds that count, after one to warm up (default 9)
+ *     --slice-ms N      length of a contender's slice of each workload (default 200)
+ *     --workloads A,B   only these workloads
+ *     --tolerance X     at least this share of the recorded ratio may be lost (default 0.15)
+ *     --times N         do all of it N times, and tell how often it failed (default 1)
+ *     --record          write the ratios of several runs instead
+ *     --runs N          so many with --record (default 5)
+ *     --recorded FILE   compare with, or write, this file
+ *     --contender FILE  judge this module, which exports `contender`, instead of holdfast
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { sumUp } from './harness/figures.ts';
-import { count } from './harness/options.ts';
-import { layOut } from './harness/report.ts';
+import { guard, type Judged, type Measure } from './check/guard.ts';
+import { readRecorded, writeRecorded } from './check/record.ts';
+import { floorName, sumUp } from './harness/figures.ts';
+import { choose, count } from './harness/options.ts';
+import { layOut, ratio } from './harness/report.ts';
 import { type Entry, runRounds } from './harness/rounds.ts';
 import { allWorkloads } from './harness/workloads.ts';
 
@@ -22,8 +29,13 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '9' },
     'slice-ms': { type: 'string', default: '200' },
-    tolerance: { type: 'string', default: '0.2' },
+    workloads: { type: 'string' },
+    tolerance: { type: 'string', default: '0.15' },
+    times: { type: 'string', default: '1' },
     record: { type: 'boolean', default: false },
+    runs: { type: 'string', default: '5' },
+    recorded: { type: 'string' },
+    contender: { type: 'string' },
   },
 });
 
@@ -31,36 +43,72 @@ const tolerance = Number(options.tolerance);
 if (!(tolerance >= 0 && tolerance < 1)) {
   throw new RangeError(`--tolerance must be from 0 to below 1, not ${options.tolerance}`);
 }
+const rounds = count('rounds', options.rounds);
+const sliceMs = count('slice-ms', options['slice-ms']);
+const chosen = choose('workloads', options.workloads, allWorkloads, ({ name }) => name);
+const names = chosen.map(({ name }) => name);
 
-const file = new URL('../bench/recorded.json', import.meta.url);
-const entries: Entry[] = ['floor', 'holdfast'].map((name) => ({
-  name,
-  place: { medium: 'tcp' },
-  url: new URL(`./contenders/${name}.js`, import.meta.url).href,
-}));
+const contenderUrl = (name: string): URL => new URL(`contenders/${name}.js`, import.meta.url);
+const judged = options.contender ? pathToFileURL(options.contender) : contenderUrl('holdfast');
+const file = options.recorded
+  ? pathToFileURL(options.recorded)
+  : new URL('../bench/recorded.json', import.meta.url);
 
-const [slices] = await runRounds([entries], allWorkloads, {
-  rounds: count('rounds', options.rounds),
-  sliceMs: count('slice-ms', options['slice-ms']),
-  onRound: () => {},
-});
+const place = { medium: 'tcp' } as const;
+const entries: Entry[] = [
+  { name: floorName, place, url: contenderUrl(floorName).href },
+  { name: 'judged', place, url: judged.href },
+];
 
-const shares: Record<string, number> = {};
-for (const { workload, figures } of slices === undefined ? [] : sumUp(slices)) {
-  const own = figures.find(({ contender }) => contender === 'holdfast');
-  shares[workload.name] = Number((own?.share?.median ?? 0).toFixed(2));
+/** One run, with processes of its own. */
+const measure: Measure = async (wanted) => {
+  const workloads = choose('workloads', wanted.join(), allWorkloads, ({ name }) => name);
+  const [slices] = await runRounds([entries], workloads, { rounds, sliceMs, onRound: () => {} });
+  return sumUp(slices ?? new Map()).map(({ figures }) => {
+    const share = figures.find(({ contender }) => contender === 'judged')?.share;
+    return Number(share?.median.toFixed(3));
+  });
+};
+
+if (options.record) await record(count('runs', options.runs));
+else await check(count('times', options.times));
+
+async function record(runs: number): Promise<void> {
+  const shares: Record<string, number[]> = {};
+  for (let run = 0; run < runs; run++) {
+    const measured = await measure(names);
+    names.forEach((name, index) => {
+      shares[name] = [...(shares[name] ?? []), measured[index] ?? 0];
+    });
+    console.log(`run ${run + 1} of ${runs}: ${measured.map(ratio).join('  ')}`);
+  }
+  await writeRecorded(file, { rounds, sliceMs, shares });
+  console.log(`Recorded in ${file.pathname}`);
 }
 
-if (options.record) {
-  await writeFile(file, `${JSON.stringify(shares, undefined, 2)}\n`);
-  console.log(`Recorded ${JSON.stringify(shares)}`);
-} else {
-  const recorded = JSON.parse(await readFile(file, 'utf8')) as Record<string, number>;
-  const rows = Object.entries(recorded).map(([name, before]) => {
-    const now = shares[name] ?? 0;
-    const isLost = now < before * (1 - tolerance);
-    return [name, before.toFixed(2), now.toFixed(2), isLost ? 'slower' : 'ok'];
-  });
-  console.log(layOut([['share of floor', 'recorded', 'now', ''], ...rows]));
-  if (rows.some((row) => row.at(-1) === 'slower')) process.exitCode = 1;
+async function check(times: number): Promise<void> {
+  const { shares } = await readRecorded(file);
+  const known = Object.fromEntries(Object.entries(shares).filter(([name]) => names.includes(name)));
+  const unknown = names.filter((name) => shares[name] === undefined);
+  if (unknown.length === names.length) throw new Error('None of these workloads is recorded');
+  if (unknown.length > 0) console.log(`Not recorded, so not judged: ${unknown.join(', ')}`);
+  let failed = 0;
+  for (let time = 0; time < times; time++) {
+    const all = await guard(known, tolerance, measure);
+    if (all.some(({ isSlower }) => isSlower)) failed += 1;
+    console.log(table(all));
+  }
+  if (times > 1) console.log(`\n${failed} of ${times} failed`);
+  if (failed > 0) process.exitCode = 1;
+}
+
+function table(all: readonly Judged[]): string {
+  const rows = all.map(({ workload, recorded, least, tries, isSlower }) => [
+    workload,
+    ratio(recorded),
+    ratio(least),
+    tries.map(ratio).join(', then '),
+    isSlower ? 'slower' : 'ok',
+  ]);
+  return layOut([['share of floor', 'recorded', 'at least', 'now', ''], ...rows]);
 }

@@ -1,0 +1,32 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { describeMachine, type Machine } from '../harness/report.ts';
+
+/** Speeds as shares of the floor's, by workload: one for each run. */
+export type Shares = Readonly<Record<string, readonly number[]>>;
+
+/** What later runs are compared with. */
+export interface Recorded {
+  /** Ratios carry over from machine to machine far better than seconds do, but not perfectly. */
+  readonly machine: Machine;
+  readonly rounds: number;
+  readonly sliceMs: number;
+  readonly shares: Shares;
+}
+
+export async function writeRecorded(file: URL, measured: Omit<Recorded, 'machine'>): Promise<void> {
+  const recorded: Recorded = { machine: describeMachine(), ...measured };
+  await writeFile(file, `${JSON.stringify(recorded, undefined, 2)}\n`);
+}
+
+/** Rejects when nothing is recorded, and says what to do then. */
+export async function readRecorded(file: URL): Promise<Recorded> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const advice = 'run `npm run bench:check -- --record` on a quiet machine, and keep the file';
+    throw new Error(`Nothing is recorded in ${file.pathname}: ${advice}`, { cause: error });
+  }
+  return JSON.parse(text) as Recorded;
+}

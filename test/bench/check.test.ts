@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect } from 'chai';
+import { guard, leastOf } from '../../bench/check/guard.ts';
+import { type Compiled, compile } from '../support/compiled.ts';
+
+describe('The guard of the speed', () => {
+  it('lets a workload lose what its recorded runs were apart, twice, and the tolerance at least', () => {
+    expect(leastOf([0.9, 0.9, 0.9], 0.1)).to.be.closeTo(0.81, 1e-9);
+    expect(leastOf([0.8, 1, 1.2], 0.1)).to.be.closeTo(0.6, 1e-9);
+    expect(leastOf([0.1, 1, 1.2], 0.1)).to.be.closeTo(0.5, 1e-9);
+  });
+
+  it('measures a second time what seems to be slower, and only that', async () => {
+    const asked: (readonly string[])[] = [];
+    const measured = [
+      [0.5, 0.9, 0.5],
+      [0.9, 0.4],
+    ];
+    const shares = { unlucky: [0.9], steady: [0.9], slower: [0.9] };
+    const all = await guard(shares, 0.1, async (workloads) => {
+      asked.push(workloads);
+      return measured[asked.length - 1] ?? [];
+    });
+    expect(asked).to.deep.equal([
+      ['unlucky', 'steady', 'slower'],
+      ['unlucky', 'slower'],
+    ]);
+    expect(
+      all.map(({ workload, tries, isSlower }) => ({ workload, tries, isSlower })),
+    ).to.deep.equal([
+      { workload: 'unlucky', tries: [0.5, 0.9], isSlower: false },
+      { workload: 'steady', tries: [0.9], isSlower: false },
+      { workload: 'slower', tries: [0.5, 0.4], isSlower: true },
+    ]);
+  });
+
+  describe('as a program', function () {
+    this.timeout(60_000);
+    let program: Compiled;
+    let folder: string;
+
+    before(async () => {
+      const modules = [
+        'bench/client-process.ts',
+        'bench/server-process.ts',
+        'bench/contenders/floor.ts',
+      ];
+      program = await compile(
+        '../../bench/check.ts',
+        ...modules.map((module) => `../../${module}`),
+        './delayed-floor.ts',
+      );
+      folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
+    });
+    after(async () => {
+      rmSync(folder, { recursive: true });
+      await program.remove();
+    });
+
+    const module = (path: string): string => join(dirname(program.path), path);
+
+    /** A short form, which does not mistake noise for a loss: half of the speed may be lost. */
+    function check(contender: string): Promise<{ code: number; output: string }> {
+      const args = ['--recorded', join(folder, 'recorded.json'), '--contender', contender];
+      const short = ['--workloads', 'outstanding-64', '--rounds', '3', '--slice-ms', '40'];
+      const all = [program.path, ...args, ...short, '--tolerance', '0.5', '--times', '2'];
+      return new Promise((resolve) => {
+        execFile(process.execPath, all, (error, stdout, stderr) =>
+          resolve({ code: Number(error?.code ?? 0), output: stdout + stderr }),
+        );
+      });
+    }
+
+    const record = (shares: Record<string, number[]>): void =>
+      writeFileSync(join(folder, 'recorded.json'), JSON.stringify({ shares }));
+
+    it('says what to do where nothing is recorded', async () => {
+      const { code, output } = await check(module('contenders/floor.js'));
+      expect(code).to.equal(1);
+      expect(output).to.match(/Nothing is recorded in .*recorded\.json: run `npm run bench:check/);
+    });
+
+    it('passes equal code', async () => {
+      record({ 'outstanding-64': [1] });
+      const { code, output } = await check(module('contenders/floor.js'));
+      expect(output)
+        .to.match(/outstanding-64.*ok\n/)
+        .and.include('0 of 2 failed');
+      expect(code).to.equal(0);
+    });
+
+    it('fails code that has lost much of its speed', async () => {
+      record({ 'outstanding-64': [1] });
+      const { code, output } = await check(module('../test/support/delayed-floor.js'));
+      expect(output)
+        .to.match(/outstanding-64.*then.*slower\n/)
+        .and.include('2 of 2 failed');
+      expect(code).to.equal(1);
+    });
+
+    it('fails where there is nothing to compare with', async () => {
+      record({ sequential: [1] });
+      const { code, output } = await check(module('contenders/floor.js'));
+      expect(output).to.include('None of these workloads is recorded');
+      expect(code).to.equal(1);
+    });
+  });
+});
