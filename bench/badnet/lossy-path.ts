@@ -1,6 +1,6 @@
 import net, { type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { seededRandom } from '../demo/random.ts';
+import { seededRandom } from 'holdfast/testing';
 import type { Connecting } from './connecting.ts';
 import { GilbertElliott, type Loss } from './gilbert-elliott.ts';
 import { SegmentSender, type SenderTimes, tcpTimes } from './segment-sender.ts';

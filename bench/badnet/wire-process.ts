@@ -3,7 +3,7 @@
  * arguments are the devices' descriptors, the client's first.
  */
 import { read, writeSync } from 'node:fs';
-import { seededRandom } from '../demo/random.ts';
+import { seededRandom } from 'holdfast/testing';
 import { obey } from '../harness/orders.ts';
 import { GilbertElliott, type Loss, noLoss } from './gilbert-elliott.ts';
 

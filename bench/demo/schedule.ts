@@ -1,4 +1,5 @@
-import { between, seededRandom, shuffled } from './random.ts';
+import { seededRandom } from 'holdfast/testing';
+import { between, shuffled } from './random.ts';
 
 /** What happens to the path, or to the server, once. */
 export type Fault =

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ClientOptions, connect } from 'holdfast';
+import { seededRandom } from 'holdfast/testing';
 import { Breaker } from './breaker.ts';
 import { Director } from './director.ts';
 import { Figures } from './figures.ts';
 import { bar, Progress } from './progress.ts';
-import { seededRandom } from './random.ts';
 import { type Facts, type Reckoning, reckon } from './reckoning.ts';
 import { Recovery } from './recovery.ts';
 import { type PlannedFault, planFaults } from './schedule.ts';

@@ -1,5 +1,6 @@
 import { defineVerbs, read, type Server, serve, transient, type VerbSettings } from 'holdfast';
-import { between, seededRandom } from '../demo/random.ts';
+import { seededRandom } from 'holdfast/testing';
+import { between } from '../demo/random.ts';
 
 /** Share of the attempts that fail. */
 export const failureShare = 0.5;

@@ -6,7 +6,8 @@
  * nothing then. It ends when its stdin does.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { between, seededRandom } from '../demo/random.ts';
+import { seededRandom } from 'holdfast/testing';
+import { between } from '../demo/random.ts';
 import { Awake } from './awake.ts';
 import { Calls } from './calls.ts';
 import { Lane, type LanePlan } from './lane.ts';

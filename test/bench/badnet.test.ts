@@ -6,8 +6,8 @@ import { GilbertElliott, meanLoss, noLoss } from '../../bench/badnet/gilbert-ell
 import { LossyPath } from '../../bench/badnet/lossy-path.ts';
 import { exchangesCsv, figuresOf, samplesCsv, table } from '../../bench/badnet/report.ts';
 import type { Sample } from '../../bench/badnet/sample.ts';
-import { seededRandom } from '../../bench/demo/random.ts';
 import { connect, defineVerbs, mutate, read, serve, tcp } from '../../lib/index.ts';
+import { seededRandom } from '../../lib/testing/index.ts';
 
 const loss = { p: 0.5, r: 0.2 };
 /** As the experiment has them, of the sources and not of the built package. */
