@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import { createFileRegistry, type DescService, fromJson } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { createClient } from '@connectrpc/connect';
@@ -10,6 +8,7 @@ import {
   Http2SessionManager,
 } from '@connectrpc/connect-node';
 import { type CallKind, type Contender, calls, type ObjectReply } from '../../contender.ts';
+import { listen } from '../support/listen.ts';
 import { fileOfService } from '../support/service-descriptor.ts';
 
 const registry = createFileRegistry(fromJson(FileDescriptorSetSchema, { file: [fileOfService] }));
@@ -37,19 +36,7 @@ export const contender: Contender = {
       },
     });
     const server = createServer(handler);
-    const sessions = new Set<{ destroy(): void }>();
-    server.on('session', (session) => sessions.add(session));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return {
-      address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      async close() {
-        const closed = once(server, 'close');
-        server.close();
-        for (const session of sessions) session.destroy();
-        await closed;
-      },
-    };
+    return await listen(server, 'http://127.0.0.1:');
   },
 
   async connect(address) {

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { Agent } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import jayson from 'jayson/promise/index.js';
 import { type CallKind, type Contender, calls } from '../../contender.ts';
 import { fromJson, toJson } from '../support/json-bytes.ts';
+import { listen } from '../support/listen.ts';
 
 /** JSON-RPC 2.0 over HTTP with keep-alive: over TCP jayson dials for each call. */
 export const contender: Contender = {
@@ -15,17 +14,7 @@ export const contender: Contender = {
       kinds.map((kind) => [kind, async () => toJson(calls[kind].reply)]),
     );
     const server = new jayson.Server(methods, { maxParamLength: 1e6 } as object).http();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return {
-      address: String((server.address() as AddressInfo).port),
-      async close() {
-        const closed = once(server, 'close');
-        server.close();
-        server.closeAllConnections();
-        await closed;
-      },
-    };
+    return await listen(server);
   },
 
   async connect(address) {

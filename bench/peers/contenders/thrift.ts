@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { type CallKind, type Contender, calls, type ObjectReply } from '../../contender.ts';
+import { listen } from '../support/listen.ts';
 
 /** What of thrift is used: it has no types of its own, and its code is CommonJS. */
 interface Thrift {
@@ -45,24 +46,8 @@ export const contender: Contender = {
       both: (_argument) => calls.both.reply,
       object: (_argument) => page,
     };
-    const sockets = new Set<Socket>();
     const server = thrift.createServer(service, handlers, options);
-    server.on('connection', (socket: Socket) => {
-      socket.setNoDelay(true);
-      sockets.add(socket);
-      socket.on('close', () => sockets.delete(socket));
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return {
-      address: String((server.address() as AddressInfo).port),
-      async close() {
-        const closed = once(server, 'close');
-        server.close();
-        for (const socket of sockets) socket.destroy();
-        await closed;
-      },
-    };
+    return await listen(server);
   },
 
   async connect(address) {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import {
   createMessageConnection,
   type MessageConnection,
@@ -8,6 +8,7 @@ import {
 } from 'vscode-jsonrpc/node';
 import { type CallKind, type Contender, calls } from '../../contender.ts';
 import { fromJson, toJson } from '../support/json-bytes.ts';
+import { listen } from '../support/listen.ts';
 
 function over(socket: Socket): MessageConnection {
   socket.setNoDelay(true);
@@ -19,27 +20,14 @@ export const contender: Contender = {
   name: 'vscode-jsonrpc',
 
   async serve() {
-    const sockets = new Set<Socket>();
     const server = createServer((socket) => {
-      sockets.add(socket);
-      socket.on('close', () => sockets.delete(socket));
       const connection = over(socket);
       for (const kind of Object.keys(calls) as CallKind[]) {
         connection.onRequest(kind, () => toJson(calls[kind].reply));
       }
       connection.listen();
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return {
-      address: String((server.address() as AddressInfo).port),
-      async close() {
-        const closed = once(server, 'close');
-        server.close();
-        for (const socket of sockets) socket.destroy();
-        await closed;
-      },
-    };
+    return await listen(server);
   },
 
   async connect(address) {

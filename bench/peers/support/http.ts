@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Pool } from 'undici';
 import { type CallKind, type Contender, calls } from '../../contender.ts';
+import { listen } from './listen.ts';
 
 /** Calls over HTTP/1.1: JSON, and bytes as they are. */
 export function createUndici(
@@ -29,17 +28,7 @@ export function createUndici(
           response.end(body);
         });
       });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return {
-        address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-        async close() {
-          const closed = once(server, 'close');
-          server.close();
-          server.closeAllConnections();
-          await closed;
-        },
-      };
+      return await listen(server, 'http://127.0.0.1:');
     },
 
     async connect(address) {

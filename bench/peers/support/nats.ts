@@ -1,6 +1,6 @@
 import { connect, type RequestOptions } from '@nats-io/transport-node';
 import { type CallKind, type Contender, calls } from '../../contender.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../harness/free-port.ts';
 import { Program } from './program.ts';
 
 /** Request and reply by way of a real nats-server, with JSON, and bytes as they are. */

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { type CallKind, type Contender, calls } from '../../contender.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../harness/free-port.ts';
 import { Program } from './program.ts';
 
 /** A real redis-server: what is asked for is the value of a key, and bytes there and back an echo. */
