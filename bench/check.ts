@@ -1,7 +1,7 @@
 /**
  * Fails when holdfast has become clearly slower: compares its speed as a share of the floor's, median
  * over the rounds of one run, with the shares in `bench/recorded.json`. How much may be lost depends
- * on how far the recorded runs were apart; what seems to be slower is measured a second time.
+ * on how far the recorded runs were apart; what seems to be slower is measured again.
  *
  * Usage: `npm run bench:check -- [options]`
  *
@@ -9,19 +9,21 @@
  *     --slice-ms N      length of a contender's slice of each workload (default 200)
  *     --workloads A,B   only these workloads
  *     --tolerance X     at least this share of the recorded ratio may be lost (default 0.15)
+ *     --tries N         what is slower must be so in each of N runs (default 3)
  *     --times N         do all of it N times, and tell how often it failed (default 1)
  *     --record          write the ratios of several runs instead
  *     --runs N          so many with --record (default 5)
  *     --recorded FILE   compare with, or write, this file
  *     --contender FILE  judge this module, which exports `contender`, instead of holdfast
  */
+import { loadavg } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { guard, type Judged, type Measure } from './check/guard.ts';
 import { readRecorded, writeRecorded } from './check/record.ts';
 import { floorName, sumUp } from './harness/figures.ts';
 import { choose, count } from './harness/options.ts';
-import { layOut, ratio } from './harness/report.ts';
+import { describeMachine, layOut, ratio } from './harness/report.ts';
 import { type Entry, runRounds } from './harness/rounds.ts';
 import { allWorkloads } from './harness/workloads.ts';
 
@@ -31,6 +33,7 @@ const { values: options } = parseArgs({
     'slice-ms': { type: 'string', default: '200' },
     workloads: { type: 'string' },
     tolerance: { type: 'string', default: '0.15' },
+    tries: { type: 'string', default: '3' },
     times: { type: 'string', default: '1' },
     record: { type: 'boolean', default: false },
     runs: { type: 'string', default: '5' },
@@ -43,6 +46,7 @@ const tolerance = Number(options.tolerance);
 if (!(tolerance >= 0 && tolerance < 1)) {
   throw new RangeError(`--tolerance must be from 0 to below 1, not ${options.tolerance}`);
 }
+const maxTries = count('tries', options.tries);
 const rounds = count('rounds', options.rounds);
 const sliceMs = count('slice-ms', options['slice-ms']);
 const chosen = choose('workloads', options.workloads, allWorkloads, ({ name }) => name);
@@ -70,6 +74,13 @@ const measure: Measure = async (wanted) => {
   });
 };
 
+const { cores } = describeMachine();
+const [load = 0] = loadavg();
+if (load > cores / 2) {
+  console.log(
+    `This machine is busy (load ${load.toFixed(1)} on ${cores} cores): shares vary more then`,
+  );
+}
 if (options.record) await record(count('runs', options.runs));
 else await check(count('times', options.times));
 
@@ -94,7 +105,7 @@ async function check(times: number): Promise<void> {
   if (unknown.length > 0) console.log(`Not recorded, so not judged: ${unknown.join(', ')}`);
   let failed = 0;
   for (let time = 0; time < times; time++) {
-    const all = await guard(known, tolerance, measure);
+    const all = await guard(known, { leastTolerance: tolerance, maxTries }, measure);
     if (all.some(({ isSlower }) => isSlower)) failed += 1;
     console.log(table(all));
   }

@@ -8,7 +8,7 @@ export interface Judged {
   readonly recorded: number;
   /** Below this it is slower. */
   readonly least: number;
-  /** What was measured now; again where the first was below. */
+  /** What was measured now; more than once where the first was below. */
   readonly tries: readonly number[];
   readonly isSlower: boolean;
 }
@@ -29,29 +29,30 @@ export function leastOf(recorded: readonly number[], leastTolerance: number): nu
 }
 
 /**
- * Compares with what was recorded. What seems to be slower is measured a second time, in other
- * processes: it is slower only when it is so in both.
+ * Compares with what was recorded. What seems to be slower is measured again, in other processes: it
+ * is slower only when it is so in each of `maxTries`.
  */
 export async function guard(
   shares: Shares,
-  leastTolerance: number,
+  { leastTolerance, maxTries }: { readonly leastTolerance: number; readonly maxTries: number },
   measure: Measure,
 ): Promise<Judged[]> {
-  const names = Object.keys(shares);
-  const leasts = names.map((name) => leastOf(shares[name] ?? [], leastTolerance));
-  const isBelow = (index: number, share: number): boolean => share < (leasts[index] ?? 0);
-  const first = await measure(names);
-  const below = names.filter((_, index) => isBelow(index, first[index] ?? 0));
-  const second = below.length === 0 ? [] : await measure(below);
-  return names.map((workload, index) => {
-    const again = second[below.indexOf(workload)];
-    const tries = [first[index] ?? 0, ...(again === undefined ? [] : [again])];
-    return {
-      workload,
-      recorded: spreadOf(shares[workload] ?? []).median,
-      least: leasts[index] ?? 0,
-      tries,
-      isSlower: tries.every((share) => isBelow(index, share)),
-    };
-  });
+  const all = Object.entries(shares).map(([workload, recorded]) => ({
+    workload,
+    recorded: spreadOf(recorded).median,
+    least: leastOf(recorded, leastTolerance),
+    tries: [] as number[],
+    isSlower: true,
+  }));
+  for (let round = 0; round < maxTries; round++) {
+    const open = all.filter(({ isSlower }) => isSlower);
+    if (open.length === 0) break;
+    const measured = await measure(open.map(({ workload }) => workload));
+    for (const [index, judged] of open.entries()) {
+      const share = measured[index] ?? 0;
+      judged.tries.push(share);
+      judged.isSlower = share < judged.least;
+    }
+  }
+  return all;
 }

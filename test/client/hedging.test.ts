@@ -61,6 +61,13 @@ describe('A call that takes long, with hedges', () => {
     return servers.map(({ executions }) => executions.total);
   }
 
+  /** The call has come to one, and when it is not answered its copy to the other. */
+  async function hedged(one: Gated, other: Gated): Promise<void> {
+    await one.begun(1);
+    await clock.pass(60);
+    await other.begun(1);
+  }
+
   it('is sent to another server as well; the first good answer counts, the other is cancelled', async () => {
     const client = await start(2);
     const [one, other] = servers as [Gated, Gated];
@@ -90,9 +97,7 @@ describe('A call that takes long, with hedges', () => {
     const client = await start(2);
     const [one, other] = servers as [Gated, Gated];
     const call = client.call.idempotent('a');
-    await one.begun(1);
-    await clock.pass(60);
-    await other.begun(1);
+    await hedged(one, other);
     one.open('a');
     expect(await call).to.equal('done a');
     await other.until(() => other.aborted.length > 0);
@@ -252,9 +257,7 @@ describe('A call that takes long, with hedges', () => {
     const client = await start(2);
     const [one, other] = servers as [Gated, Gated];
     const good = client.call.idempotent('a', { accept: () => true });
-    await one.begun(1);
-    await clock.pass(60);
-    await other.begun(1);
+    await hedged(one, other);
     one.breaker.last.reset();
     await one.server.close();
     other.open('a');
@@ -265,9 +268,7 @@ describe('A call that takes long, with hedges', () => {
     const client = await start(2, { hedge, maxAttempts: 2 });
     const [one, other] = servers as [Gated, Gated];
     const call = failureOf(client.call.idempotent('a', { accept: () => false }));
-    await one.begun(1);
-    await clock.pass(60);
-    await other.begun(1);
+    await hedged(one, other);
     other.open('a');
     await settled(() => client.pending);
     expect(client.pending).to.equal(1);
@@ -306,9 +307,7 @@ describe('A call that takes long, with hedges', () => {
     const client = await start(2);
     const [one, other] = servers as [Gated, Gated];
     const call = client.call.idempotent('a');
-    await one.begun(1);
-    await clock.pass(60);
-    await other.begun(1);
+    await hedged(one, other);
     const closed = client.close();
     other.open('a');
     expect(await call).to.equal('done a');
@@ -388,9 +387,7 @@ describe('A call that takes long, with hedges', () => {
     const [one, other] = servers as [Gated, Gated];
     other.refusal = refuse();
     const call = client.call.idempotent('a');
-    await one.begun(1);
-    await clock.pass(60);
-    await other.begun(1);
+    await hedged(one, other);
     await settled(() => other.executions.total);
     one.open('a');
     expect(await call).to.equal('done a');
