@@ -85,7 +85,13 @@ const visited = guestsUntilOver();
 
 async function end(): Promise<void> {
   isOver = true;
-  await Promise.all([visited, ...lanes.map((lane) => lane.end(true))]);
+  const open = new Set(lanes);
+  const late = setTimeout(() => {
+    for (const { name } of open) calls.violation(`${name} does not end`);
+  }, 60_000);
+  const ends = lanes.map((lane) => lane.end(true).then(() => open.delete(lane)));
+  await Promise.all([visited, ...ends]);
+  clearTimeout(late);
   clearInterval(looker);
   sampler.stop();
   awake.stop();

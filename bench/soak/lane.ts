@@ -19,6 +19,7 @@ const harms = ['reset', 'fin', 'stall', 'halfOpen', 'slow', 'refuse', 'hang', 'c
 
 /** A client that works over a medium with faults, and what breaks that. */
 export class Lane {
+  readonly name: string;
   readonly client: Client<typeof verbs>;
   readonly worker: Worker;
   readonly #medium: FaultMedium;
@@ -36,6 +37,7 @@ export class Lane {
     random: () => number,
     pace: { readonly callEveryMs: number; readonly harmEveryMs: number },
   ) {
+    this.name = name;
     this.#medium = new FaultMedium(mediumOf(scene, plan.server, plan.road), {
       seed: between(random, 1, 1_000_000),
       plan: randomFaults({

@@ -137,7 +137,9 @@ export class FaultChannel implements Channel, FaultyConnection {
   destroy(): void {
     if (this.#isOver) return;
     this.#toClient.clear();
-    if (this.#toServer.isLate) {
+    if (this.#isGone) {
+      this.#end(undefined);
+    } else if (this.#toServer.isLate) {
       // A kernel goes on with what it has taken, though nobody waits for it any more.
       this.#toServer.after(() => this.#channel.destroy());
       this.#end(undefined);

@@ -246,6 +246,16 @@ describe('A fault medium', () => {
     await near.closed;
   });
 
+  it('says that it is closed to a user that ends it before the news of its end has come', async () => {
+    await open({ toClient: { delayMs: 100 } });
+    far.channel.destroy();
+    await quiet();
+    expect(near.closings).to.equal(0);
+    near.channel.destroy();
+    await near.closed;
+    expect(faults.connections).to.deep.equal([]);
+  });
+
   it('delays every byte, in order', async () => {
     await open({ toServer: { delayMs: 30 } });
     await write('a');
