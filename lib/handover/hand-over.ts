@@ -1,3 +1,4 @@
+import { HoldfastError } from '../errors.ts';
 import type { DrainReport, Server } from '../server/server.ts';
 import { anything, type Checks, milliseconds, ofType, resolveOptions } from '../util/check.ts';
 
@@ -50,16 +51,15 @@ export async function handOver(
   const resolved = resolveOptions('hand-over option', options, {}, checks);
   const { readyTimeoutMs = 60_000, timeoutMs = 10_000 } = resolved;
   const { noticeMs = Math.min(1_000, timeoutMs / 2), cwd, env } = resolved;
-  const [{ failed, passOn }, { spawnSuccessor }] = await Promise.all([
-    import('./pass-on.ts'),
-    import('./spawn-successor.ts'),
-  ]);
   const { core } = server;
-  if (core.isEnding || underWay.has(server)) {
-    throw failed(core.isEnding ? 'the server ends already' : 'one is under way');
-  }
+  if (underWay.has(server)) throw refused('one is under way');
+  if (core.isEnding) throw refused('the server ends already');
   underWay.add(server);
   try {
+    const [{ passOn }, { spawnSuccessor }] = await Promise.all([
+      import('./pass-on.ts'),
+      import('./spawn-successor.ts'),
+    ]);
     // One at a time: this server may still be taking over from the one before it.
     await core.heir?.over;
     const { listenings } = core;
@@ -69,4 +69,8 @@ export async function handOver(
   } finally {
     underWay.delete(server);
   }
+}
+
+function refused(why: string): HoldfastError {
+  return new HoldfastError('ERR_HOLDFAST_HAND_OVER', `Hand-over refused: ${why}`);
 }

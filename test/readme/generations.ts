@@ -31,6 +31,11 @@ export class Generations {
     return { pid: Number(pid), url };
   }
 
+  /** Resolves when a server has ended: nothing is heard of those that others have started. */
+  async ended({ pid }: Generation): Promise<void> {
+    while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
   /** Those that still run. */
   running(): number[] {
     return this.#pids.filter(isRunning);
@@ -60,6 +65,22 @@ export function moveRestart(folder: ReaderFolder, url: string): void {
 /** Lets the calls of `add` go on. */
 export function letGo(folder: ReaderFolder): void {
   writeFileSync(join(folder.path, 'go'), '');
+}
+
+/**
+ * A server of `launched.ts` that is started from now on serves, but does not say so until the news
+ * may go.
+ */
+export function holdNews(folder: ReaderFolder): () => void {
+  const { code = '' } = snippets().find(({ file }) => file === 'launched.ts') ?? {};
+  const wait = "while (!existsSync('news')) await new Promise((go) => setTimeout(go, 5));";
+  const held = code.replace(/^tell\(\);$/m, `${wait}\n$&`);
+  expect(held).to.include(wait);
+  folder.write('launched.ts', `import { existsSync } from 'node:fs';\n${held}`);
+  return () => {
+    folder.write('launched.ts', code);
+    folder.write('news', '');
+  };
 }
 
 /** A caller to whom nothing may happen. */

@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import { type HandOverOptions, handOver, memory, serve, tcp } from '../../lib/index.ts';
 import { expectFailure } from '../support/failing.ts';
 import { fdOf } from '../support/heirs.ts';
-import { Caller, Generations, letGo, moveRestart } from './generations.ts';
+import { Caller, Generations, holdNews, letGo, moveRestart } from './generations.ts';
 import { ReaderFolder, type Running } from './reader-folder.ts';
 import { readme, restartsPage, root, section, snippets, tableIn } from './readme.ts';
 
@@ -49,6 +49,16 @@ describe('Snippets for restarts', function () {
     running = started;
     generations = new Generations(started.lines);
     return generations;
+  }
+
+  /** Resolves when a program has said something on stderr, with all that it has said. */
+  async function said({ child: { stderr } }: Running, words: string): Promise<string> {
+    let text = '';
+    stderr.on('data', (chunk) => {
+      text += chunk;
+    });
+    while (!text.includes(words)) await once(stderr, 'data');
+    return text;
   }
 
   function launch(file: string): Running {
@@ -95,12 +105,9 @@ describe('Snippets for restarts', function () {
     const broken = readFileSync(join(folder.path, 'restart.ts'), 'utf8');
     folder.write('restart.ts', 'process.exit(7);');
     started.child.kill('SIGHUP');
-    let said = '';
-    started.child.stderr.on('data', (chunk) => {
-      said += chunk;
-    });
-    while (!said.includes('exit code 7')) await once(started.child.stderr, 'data');
-    expect(said).to.include('Hand-over failed, and this server goes on');
+    expect(await said(started, 'exit code 7')).to.include(
+      'Hand-over failed, and this server goes on',
+    );
     folder.write('restart.ts', broken);
     await caller.list();
     await caller.end();
@@ -176,12 +183,47 @@ describe('Snippets for restarts', function () {
       expect(next.pid).not.to.equal(old.pid);
       letGo(folder);
       expect(await answer).to.equal(1);
+      await servers.ended(old);
       started.child.kill('SIGHUP');
       const last = await servers.next();
       expect(new Set([old.pid, next.pid, last.pid]).size).to.equal(3);
       await caller.end();
       started.child.kill('SIGTERM');
       expect(await started.finished).to.deep.include({ code: 0, errors: '' });
+      expect(servers.running()).to.deep.equal([]);
+    });
+
+    it('show one that passes no SIGHUP on to a server that may not bear it yet', async () => {
+      moveRestart(folder, 'unix:notes.sock');
+      const letNewsGo = holdNews(folder);
+      const started = launch('launched.ts');
+      const servers = begin(started);
+      const old = await servers.next();
+      started.child.kill('SIGHUP');
+      letNewsGo();
+      const next = await servers.next();
+      expect(next.pid).not.to.equal(old.pid);
+      await servers.ended(old);
+      started.child.kill('SIGTERM');
+      expect(await started.finished).to.deep.include({ code: 0, errors: '' });
+    });
+
+    it('show one that loses no SIGHUP that comes in the midst of a hand-over', async () => {
+      moveRestart(folder, 'unix:notes.sock');
+      const started = launch('launched.ts');
+      const servers = begin(started);
+      const old = await servers.next();
+      const letNewsGo = holdNews(folder);
+      started.child.kill('SIGHUP');
+      const next = await servers.next();
+      started.child.kill('SIGHUP');
+      await said(started, 'one is under way');
+      letNewsGo();
+      const last = await servers.next();
+      expect(new Set([old.pid, next.pid, last.pid]).size).to.equal(3);
+      await servers.ended(next);
+      started.child.kill('SIGTERM');
+      expect(await started.finished).to.include({ code: 0 });
       expect(servers.running()).to.deep.equal([]);
     });
 
