@@ -217,7 +217,7 @@ describe('Snippets for restarts', function () {
       started.child.kill('SIGHUP');
       const next = await servers.next();
       started.child.kill('SIGHUP');
-      await said(started, 'one is under way');
+      await Promise.race([said(started, 'one is under way'), servers.ended(old)]);
       letNewsGo();
       const last = await servers.next();
       expect(new Set([old.pid, next.pid, last.pid]).size).to.equal(3);
