@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { type Client, connect, type HoldfastError } from '../../lib/index.ts';
 import { type PipeOptions, pipe } from '../../lib/media/pipe.ts';
 import { expectFailure } from '../support/failing.ts';
-import { isAlive } from '../support/processes.ts';
+import { ended, isAlive } from '../support/processes.ts';
 import { Recorder, settled, writeOnce } from '../support/recorder.ts';
 import { verbs } from '../support/verbs.ts';
 
@@ -216,7 +216,7 @@ describe('The pipe medium', () => {
       near.channel[end]();
       await near.closed;
       expect(near.cause).to.equal(undefined);
-      while (isAlive(pid)) await new Promise(setImmediate);
+      await ended(pid, isAlive);
       // What it said last is on its way.
       await settled(() => stderr.length);
       return stderr;

@@ -16,9 +16,9 @@ import { FrameDecoder } from '../../lib/protocols/holdfast/frame-decoder.ts';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
 import { type Compiled, compile } from '../support/compiled.ts';
 import { expectFailure } from '../support/failing.ts';
-import { isAlive } from '../support/processes.ts';
+import { ended, isAlive } from '../support/processes.ts';
 import { clientHello, call as rawCall } from '../support/raw-frames.ts';
-import { Recorder, seededBytes, writeAll } from '../support/recorder.ts';
+import { Recorder, seededBytes, settled, writeAll } from '../support/recorder.ts';
 import { verbs } from '../support/verbs.ts';
 
 /** The program as it is: slower to start, but seen by the measuring of coverage. */
@@ -70,7 +70,8 @@ describe('Serving on stdin and stdout', () => {
     const pid = Number(await client.call.read('pid'));
     expect(isAlive(pid)).to.equal(true);
     await client.close();
-    expect(isAlive(pid)).to.equal(false);
+    await ended(pid);
+    expect(readFileSync(`${log}.end`, 'utf8')).to.equal('0');
     expect(readFileSync(log, 'utf8').trim().split('\n')).to.deep.equal([...safeties, 'pid']);
   });
 
@@ -151,7 +152,9 @@ describe('Serving on stdin and stdout', () => {
     });
     const pid = Number(await client.call.read('pid'));
     await client.close();
-    expect(isAlive(pid)).to.equal(false);
+    await ended(pid, isAlive);
+    // What it said last is on its way.
+    await settled(() => stderr.length);
     expect(stderr).to.equal('the end\n');
   });
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Interface } from 'node:readline';
 import { expect } from 'chai';
 import { type Client, connect } from '../../lib/index.ts';
-import { isRunning } from '../support/processes.ts';
+import { ended, isRunning } from '../support/processes.ts';
 import type { ReaderFolder } from './reader-folder.ts';
 import { snippets } from './readme.ts';
 
@@ -31,9 +31,9 @@ export class Generations {
     return { pid: Number(pid), url };
   }
 
-  /** Resolves when a server has ended: nothing is heard of those that others have started. */
-  async ended({ pid }: Generation): Promise<void> {
-    while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
+  /** Resolves when one server has ended, or all. */
+  async ended(one?: Generation): Promise<void> {
+    await Promise.all((one === undefined ? this.#pids : [one.pid]).map((pid) => ended(pid)));
   }
 
   /** Those that still run. */

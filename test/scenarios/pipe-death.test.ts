@@ -10,7 +10,7 @@ import { pipe } from '../../lib/media/pipe.ts';
 import { blockLoop } from '../support/busy.ts';
 import { type Compiled, compile } from '../support/compiled.ts';
 import { failureOf } from '../support/failure.ts';
-import { isAlive, isRunning } from '../support/processes.ts';
+import { ended, isAlive } from '../support/processes.ts';
 import { expectTruth, type Told, toldOf } from '../support/truth.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
@@ -120,7 +120,7 @@ describe('A program behind a pipe that dies', () => {
       for (const one of told) expectTruth(one, record);
       expect(told.map(outcomeOf)).to.deep.equal(['done', 'done', 'done', 'unknown', 'unknown']);
       // Stopped as it is, it is ended all the same: what it has not read it never will.
-      while (isAlive(pid)) await new Promise((resolve) => setImmediate(resolve));
+      await ended(pid, isAlive);
       expect(safeties.map((safety) => executions().of(safety))).to.deep.equal([1, 1, 1, 0, 0]);
       await hasty.close();
     });
@@ -132,7 +132,7 @@ describe('A program behind a pipe that dies', () => {
       blockLoop(10);
       expect(await wary.call.mutate('x')).to.equal('done x');
       expect(executions().of('x')).to.equal(1);
-      while (isAlive(pid)) await new Promise((resolve) => setImmediate(resolve));
+      await ended(pid, isAlive);
       await wary.close();
     });
 
@@ -165,8 +165,7 @@ describe('A program behind a pipe that dies', () => {
     let text = '';
     for await (const chunk of child.stdout) text += String(chunk);
     expect(await exited).to.deep.equal([0, null]);
-    const [pid] = text.split('\n').map(Number);
-    while (isRunning(pid as number)) await new Promise((resolve) => setImmediate(resolve));
+    await ended(Number(text.split('\n')[0]));
   });
 
   describe('or whose client dies', () => {

@@ -5,9 +5,9 @@ import { expect } from 'chai';
 import { Breaker } from '../support/breaker.ts';
 import { type Compiled, compile } from '../support/compiled.ts';
 import { Journal } from '../support/journal.ts';
-import { isRunning } from '../support/processes.ts';
+import { ended, isRunning } from '../support/processes.ts';
 import { Load } from '../support/scene-load.ts';
-import { ended, type SceneOrder, type SceneReport, SceneServer } from '../support/scene-server.ts';
+import { type SceneOrder, type SceneReport, SceneServer } from '../support/scene-server.ts';
 import { expectTruth } from '../support/truth.ts';
 
 /** How a hand-over goes here: quickly, unless the machine is busy. */

@@ -10,17 +10,19 @@ const kinds = new Set([
 ]);
 
 /** How long a test's sockets and timers may take to be gone. */
-const patienceMs = 1_500;
+const patienceMs = 5_000;
 
 function open(): string[] {
   return process.getActiveResourcesInfo().filter((kind) => kinds.has(kind));
 }
 
-function leftBehind(before: number): string | undefined {
+function leftBehind(): string | undefined {
   const resources = open();
-  if (resources.length > before) return `sockets, servers or processes: ${counted(resources)}`;
+  if (resources.length > before.resources) {
+    return `sockets, servers or processes: ${counted(resources)}`;
+  }
   const { size } = wheelOf(systemClock);
-  return size > 0 ? `${size} deadlines or alarms on the wheel` : undefined;
+  return size > before.onWheel ? `${size} deadlines or alarms on the wheel` : undefined;
 }
 
 /** `3 TCPSocketWrap, 1 PipeWrap` */
@@ -30,19 +32,21 @@ function counted(names: readonly string[]): string {
   return [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
 }
 
-let before = 0;
+let before = { resources: 0, onWheel: 0 };
 
 /** Every test must end everything that it began: no socket, server, process or deadline is left. */
 export const mochaHooks: Mocha.RootHookObject = {
   beforeEach() {
-    before = open().length;
+    before = { resources: open().length, onWheel: wheelOf(systemClock).size };
   },
-  async afterEach() {
+  async afterEach(this: Mocha.Context) {
     const until = performance.now() + patienceMs;
-    while (leftBehind(before) !== undefined && performance.now() < until) {
+    while (leftBehind() !== undefined && performance.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    const found = leftBehind(before);
-    if (found !== undefined) throw new Error(`The test left behind ${found}`);
+    const found = leftBehind();
+    // What fails here ends the whole run; of a test that has failed it is known already.
+    if (found === undefined || this.currentTest?.isFailed() === true) return;
+    throw new Error(`The test left behind ${found}`);
   },
 };

@@ -20,3 +20,18 @@ export function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+/** How long a process may take for its end. */
+const patienceMs = 30_000;
+
+/** Resolves when a process has ended of which nothing is heard: another one has started it. */
+export async function ended(
+  pid: number,
+  runs: (pid: number) => boolean = isRunning,
+): Promise<void> {
+  const until = performance.now() + patienceMs;
+  while (runs(pid)) {
+    if (performance.now() > until) throw new Error(`Process ${pid} does not end`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

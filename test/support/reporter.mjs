@@ -9,6 +9,8 @@ export default class Reporter extends mocha.reporters.Spec {
       const { passes, failures, pending } = this.stats;
       const skipped = pending > 0 ? `, ${pending} skipped` : '';
       console.log(`${passes} passed, ${failures} failed${skipped}`);
+      // What tests that failed have left behind must not keep the process alive for ever.
+      if (failures > 0) setTimeout(() => process.exit(), 1_000).unref();
     });
   }
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import type { HandOverOptions, ServerOptions } from '../../lib/index.ts';
 import { Lines } from './lines.ts';
-import { isRunning } from './processes.ts';
+import { ended, isRunning } from './processes.ts';
 
 /** Where the server keeps its records of `once` calls. */
 export type ScenePlace =
@@ -47,9 +47,6 @@ export type SceneReport =
       readonly message: string;
     }
   | { readonly kind: 'failed'; readonly pid: number; readonly message: string };
-
-/** How long a process may take for anything, on a busy machine. */
-const patienceMs = 30_000;
 
 /**
  * A server in a process, and those that take over from it: all of them say what they do to this
@@ -139,15 +136,6 @@ export class SceneServer {
     }
     const { exitCode, signalCode } = this.#child;
     if (exitCode === null && signalCode === null) await once(this.#child, 'exit');
-    await Promise.all([...this.pids].map(ended));
-  }
-}
-
-/** Resolves when a process has ended that is nobody's child here. */
-export async function ended(pid: number): Promise<void> {
-  const until = performance.now() + patienceMs;
-  while (isRunning(pid)) {
-    if (performance.now() > until) throw new Error(`Process ${pid} does not end`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await Promise.all([...this.pids].map((pid) => ended(pid)));
   }
 }
