@@ -1,4 +1,5 @@
 import type { HoldfastError, RemoteFailure } from '../errors.ts';
+import { Arrival } from '../link/arrival.ts';
 import { closeTimeoutMs } from '../link/limits.ts';
 import { Outbox, writeBytes } from '../link/outbox.ts';
 import { Probe } from '../link/probe.ts';
@@ -14,6 +15,7 @@ import type {
 import type { RetryBudget } from '../retry/budget.ts';
 import { bothCauses } from './both-causes.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { helloOf } from './hello.ts';
 import { linkFaults } from './link-faults.ts';
 import type { LinkContext, LinkedCall } from './link-owner.ts';
 import { LinkStreams } from './link-streams.ts';
@@ -68,6 +70,7 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
   #cause: Error | undefined;
   readonly #channel: Channel;
   readonly #wire: ClientWire;
+  readonly #arrival: Arrival;
   readonly #context: LinkContext<ClientLink>;
   readonly #probe: Probe;
   #maxCalls = 0;
@@ -89,8 +92,8 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
     credentials: unknown,
     context: LinkContext<ClientLink>,
   ) {
-    const { session, owner, budgets, codec } = context;
-    const { clock, maxFrameBytes } = context.options;
+    const { owner, budgets, codec } = context;
+    const { clock, heartbeatMs } = context.options;
     this.medium = medium;
     this.budget = budgets.get(medium) as RetryBudget;
     this.label = `${medium.address}#${ordinal}`;
@@ -109,17 +112,15 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
     this.#pulse = new Heartbeat(this, () => this.#onAlarm(), this.stall, context.options);
     this.asked = owner.inDoubt();
     this.#watermark = new Watermark(owner.settled);
-    this.#wire = context.protocol.clientWire(this, {
-      session,
-      link: ordinal,
-      maxFrameBytes,
-      credentials,
-      acknowledged: this.#watermark.told,
-      resume: this.asked,
-      alone: owner.isAlone,
-      tables: context.tables.offered,
-      streams: codec !== undefined,
-    });
+    const { told } = this.#watermark;
+    const hello = helloOf(context, ordinal, credentials, told, this.asked);
+    this.#wire = context.protocol.clientWire(this, hello);
+    const lifeSign = () => this.#wire.acknowledge?.(this.#watermark.told, []);
+    this.#arrival = new Arrival(
+      this.#wire,
+      heartbeatMs,
+      () => this.#isUp && this.#tell(lifeSign()),
+    );
     channel.start(this);
     this.#tell(this.#wire.greeting);
   }
@@ -250,7 +251,7 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
       this.#silenceMs = 0;
     }
     try {
-      this.#wire.receive(chunk);
+      this.#arrival.receive(chunk, this.heardAt);
     } catch (error) {
       this.destroy(error as Error);
       return;
@@ -348,10 +349,8 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
   }
 
   #onProbed(sleptMs: number): void {
-    const now = this.#context.options.clock.now();
-    this.#probedAt = now;
-    if (this.outbox.writing || !this.isOpen) return;
-    this.#send(now, sleptMs);
+    this.#probedAt = this.#context.options.clock.now();
+    if (!this.outbox.writing && this.isOpen) this.#send(this.#probedAt, sleptMs);
   }
 
   /** The last thing before the write, in the same turn. */

@@ -7,5 +7,8 @@ export const frameBytes: Check = wholeNumber(1024, 1024 * 1024 * 1024);
 /** Check of `streamWindowBytes`, which both sides have: from 128 KiB to 1 GiB. */
 export const windowBytes: Check = wholeNumber(minWindowBytes, 1024 * 1024 * 1024);
 
+/** While a long message comes in slowly, a client hears something so often, in ms. */
+export const lifeSignMs = 500;
+
 /** After our orderly end, how long the far side may take to end too, in ms. */
 export const closeTimeoutMs = 2_000;

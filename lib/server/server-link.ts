@@ -1,5 +1,6 @@
 import { HoldfastError } from '../errors.ts';
-import { closeTimeoutMs } from '../link/limits.ts';
+import { Arrival } from '../link/arrival.ts';
+import { closeTimeoutMs, lifeSignMs } from '../link/limits.ts';
 import { Outbox } from '../link/outbox.ts';
 import { PingWatch } from '../link/ping-watch.ts';
 import type { Channel, ChannelUser, Peer } from '../media/medium.ts';
@@ -11,13 +12,13 @@ import {
 } from '../protocols/holdfast/server-wire.ts';
 import type { ClientHello, Refusal, UnknownFate, Verdict } from '../protocols/protocol.ts';
 import { Alarm, wheelOf } from '../retry/timer-wheel.ts';
-import { asFault, tooEarly } from './link-errors.ts';
+import { asFault, deaf, noHello, tooEarly } from './link-errors.ts';
 import type { ServerLinkOwner } from './link-owner.ts';
 import { LinkStreams } from './link-streams.ts';
 import { authenticated, type Principal } from './principal.ts';
 import type { RecordedFrame } from './records.ts';
 import type { Session } from './session.ts';
-import { objectionTo } from './sessions.ts';
+import { nameOf, objectionTo } from './sessions.ts';
 
 /**
  * Replies of calls that ran already may come all at once, also for a client that reads as fast as it
@@ -45,6 +46,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   readonly #channel: Channel;
   readonly #outbox: Outbox;
   readonly #wire: HoldfastServerWire;
+  readonly #arrival: Arrival;
   readonly #alarm: Alarm;
   /** Largest frame that the client takes. */
   #maxFrameBytes = 0;
@@ -73,6 +75,7 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.streams = new LinkStreams(this, this.#outbox);
     this.#pings = new PingWatch(this.#outbox);
     this.#wire = new HoldfastServerWire(this, maxFrameBytes);
+    this.#arrival = new Arrival(this.#wire, lifeSignMs, () => this.#showLife());
     this.#alarm = new Alarm(wheelOf(clock), () => this.#onAlarm());
     this.#alarm.set(this.heardAt + handshakeTimeoutMs);
     channel.start(this);
@@ -147,7 +150,7 @@ export class ServerLink implements ChannelUser, ServerSink {
     }
     this.heardAt = now;
     this.#pings.end();
-    this.#read(() => this.#wire.receive(chunk));
+    this.#read(() => this.#arrival.receive(chunk, now));
   }
 
   #read(read: () => void): void {
@@ -301,7 +304,14 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#afterPush();
   }
 
+  /** A client that hears of other things needs no ping. */
+  #showLife(): void {
+    if (this.session === undefined || this.#outbox.writing) return;
+    if (!this.session.tellArrived()) this.push(this.#wire.ping(this.#pings.begin()));
+  }
+
   #afterPush(): void {
+    this.#arrival.answered(this.heardAt);
     if (!this.#outbox.flushEarly()) this.schedule();
     const { backlogBytes } = this.#outbox;
     const { maxOutgoingBytes } = this.#owner.options;
@@ -319,8 +329,7 @@ export class ServerLink implements ChannelUser, ServerSink {
 
   #cutOff(): void {
     const { maxOutgoingBytes } = this.#owner.options;
-    const message = `Client does not read: ${this.#outbox.backlogBytes} bytes of replies wait, more than maxOutgoingBytes (${maxOutgoingBytes})`;
-    this.#owner.onFault(this.peer, new HoldfastError('ERR_HOLDFAST_OUTGOING_FULL', message));
+    this.#owner.onFault(this.peer, deaf(this.#outbox.backlogBytes, maxOutgoingBytes));
     this.destroy();
   }
 
@@ -365,8 +374,7 @@ export class ServerLink implements ChannelUser, ServerSink {
       return;
     }
     if (this.session === undefined) {
-      const message = `No hello within ${handshakeTimeoutMs} ms`;
-      this.fault(new HoldfastError('ERR_HOLDFAST_HANDSHAKE_TIMEOUT', message));
+      this.fault(noHello(handshakeTimeoutMs));
       return;
     }
     const now = clock.now();
@@ -393,9 +401,4 @@ export class ServerLink implements ChannelUser, ServerSink {
       this.destroy();
     }
   }
-}
-
-/** A session's id as it is kept. */
-function nameOf(session: Uint8Array): string {
-  return Buffer.from(session).toString('hex');
 }

@@ -147,6 +147,15 @@ export class Session {
     call.streams?.attach(link);
   }
 
+  /** Has streams tell what of the client's items has come; true when one of them did. */
+  tellArrived(): boolean {
+    let isTold = false;
+    for (const { streams } of this.running.values()) {
+      if (streams?.tellArrived() === true) isTold = true;
+    }
+    return isTold;
+  }
+
   #detachStreams(): void {
     for (const { streams } of this.running.values()) streams?.detach();
   }

@@ -136,3 +136,8 @@ export class Sessions {
     }
   }
 }
+
+/** A session's id as it is kept. */
+export function nameOf(session: Uint8Array): string {
+  return Buffer.from(session).toString('hex');
+}

@@ -157,6 +157,12 @@ export class StreamCall extends ServerCall implements RunningStreams, AnswerTarg
     });
   }
 
+  tellArrived(): boolean {
+    if (this.#receiver?.isArriving !== true) return false;
+    this.#sendCredit();
+    return true;
+  }
+
   /** Where the client has nothing to send, it hears so that its call has begun. */
   #sendCredit(): void {
     if (!this.#hasBegun || this.#link === undefined) return;

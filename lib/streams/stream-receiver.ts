@@ -234,6 +234,11 @@ export class StreamReceiver<Item = unknown> implements AsyncIterableIterator<Ite
     return this.#told !== undefined && this.#told.received < this.#received;
   }
 
+  /** Something came of which the far side does not know, be it a part of an item. */
+  get isArriving(): boolean {
+    return !this.#isClosed && (this.isUntold || this.#partialBytes > 0);
+  }
+
   /** What to tell now; the first time on a link it begins or resumes the stream there. */
   takeCredit(): Credit {
     // On one link the limit never goes back.

@@ -85,6 +85,11 @@ export class HoldfastServerWire implements FrameSink {
     this.#decoder.push(chunk);
   }
 
+  /** True when no frame has begun. */
+  get atBoundary(): boolean {
+    return this.#decoder.atBoundary;
+  }
+
   readInto(): Buffer | undefined {
     return this.#decoder.readInto();
   }
