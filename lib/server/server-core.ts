@@ -22,6 +22,7 @@ import type { ResolvedServerOptions } from './options.ts';
 import { OwnStore } from './own-store.ts';
 import { type Answer, type Estate, predecessorOf } from './predecessor.ts';
 import { RecordBudget } from './records.ts';
+import type { RunningCall } from './running-call.ts';
 import { ServerLink } from './server-link.ts';
 import type { SessionContext } from './session.ts';
 import { Sessions } from './sessions.ts';
@@ -101,6 +102,7 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
       hasPredecessor: false,
       isEnding: false,
       onIdle: () => this.#settle(),
+      onCut: (call) => this.#noteCut(call),
     };
     this.sessions = new Sessions(this.#context, maxSessions);
     this.closed = new Promise((resolve) => {
@@ -313,12 +315,14 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
 
   /** Ends what runs, and notes it. */
   #cutAll(why: string): void {
-    for (const { verb, peer, streams } of this.sessions.running()) {
-      const outcome = streams?.isDelivering === true ? 'executed' : 'unknown';
-      this.#cut.push({ verb, peer, outcome });
-    }
+    for (const call of this.sessions.running()) this.#noteCut(call);
     for (const call of this.sessions.afar()) this.#cut.push({ ...call, outcome: 'unknown' });
     this.sessions.cancelAll(why);
+  }
+
+  #noteCut({ verb, peer, streams }: RunningCall): void {
+    const outcome = streams?.isDelivering === true ? 'executed' : 'unknown';
+    this.#cut.push({ verb, peer, outcome });
   }
 
   #destroyLinks(): void {

@@ -47,6 +47,8 @@ export interface SessionContext {
   isEnding: boolean;
   /** Told while the server ends, when a session has nothing running any more. */
   onIdle(): void;
+  /** Told before a call is cut off because it cannot go on at the server that gets its session. */
+  onCut(call: RunningCall): void;
 }
 
 /**
@@ -254,6 +256,7 @@ export class Session {
     link?.destroy();
     for (const call of [...this.running.values()]) {
       if (call.streams?.needsLink !== true) continue;
+      this.#context.onCut(call);
       this.#cancel(call, ': its streams cannot go on at another server');
       this.finished(call);
     }

@@ -1,15 +1,15 @@
-import { openSync, readFileSync, writeSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LmdbCompletions } from '../../lib/completions/lmdb.ts';
 import {
   type CompletionStore,
-  handOver,
   inherit,
   type Server,
   serve,
   transactional,
 } from '../../lib/index.ts';
-import { entriesTable, type SceneOrder, type SceneReport, type SceneTask } from './scene-server.ts';
+import { runScene } from './scene-program.ts';
+import { entriesTable, type SceneTask } from './scene-server.ts';
 import { verbs } from './verbs.ts';
 
 /**
@@ -18,10 +18,6 @@ import { verbs } from './verbs.ts';
  */
 const task = JSON.parse(process.argv[2] as string) as SceneTask;
 const journal = openSync(task.journal, 'a');
-
-function say(report: SceneReport): void {
-  writeSync(1, `${JSON.stringify(report)}\n`);
-}
 
 /** The input says how long its handler takes, e.g. `x @20`. */
 async function pause(name: string): Promise<void> {
@@ -69,31 +65,4 @@ async function start(): Promise<Server> {
   });
 }
 
-/** Longer than any scene: nobody is left behind when the one who watches is killed. */
-const lifeMs = 1_800_000;
-
-async function run(): Promise<void> {
-  const { pid } = process;
-  setTimeout(() => process.exit(1), lifeMs).unref();
-  say({ kind: 'started', pid });
-  const server = await start();
-  say({ kind: 'serving', pid, urls: server.urls });
-  process.on('SIGUSR2', () => {
-    const { command, ...options } = JSON.parse(readFileSync(task.order, 'utf8')) as SceneOrder;
-    const successor = command ?? [process.execPath, ...process.argv.slice(1)];
-    handOver(server, successor, options).then(
-      ({ cut }) => {
-        say({ kind: 'handed-over', pid, cut: cut.map(({ verb }) => verb) });
-        process.exit();
-      },
-      ({ code, message }: { readonly code: string; readonly message: string }) => {
-        say({ kind: 'kept', pid, code, message });
-      },
-    );
-  });
-}
-
-run().catch((error: unknown) => {
-  say({ kind: 'failed', pid: process.pid, message: String(error) });
-  process.exit(1);
-});
+runScene(start);
