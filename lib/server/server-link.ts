@@ -20,10 +20,7 @@ import type { RecordedFrame } from './records.ts';
 import type { Session } from './session.ts';
 import { nameOf, objectionTo } from './sessions.ts';
 
-/**
- * Replies of calls that ran already may come all at once, also for a client that reads as fast as it
- * can: only when so many times `maxOutgoingBytes` wait, it is cut off at once.
- */
+/** Replies may come all at once: when so many times `maxOutgoingBytes` wait, nobody reads them. */
 const cutOffFactor = 16;
 
 /** So many answers to pings may wait; then nothing more is read until they are through. */
