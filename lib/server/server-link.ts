@@ -325,8 +325,8 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   #cutOff(): void {
-    const { maxOutgoingBytes } = this.#owner.options;
-    this.#owner.onFault(this.peer, deaf(this.#outbox.backlogBytes, maxOutgoingBytes));
+    const { options } = this.#owner;
+    this.#owner.onFault(this.peer, deaf(this.#outbox.backlogBytes, options.maxOutgoingBytes));
     this.destroy();
   }
 
@@ -378,12 +378,9 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.#lookedAt = now;
     if (this.#isPaused) {
       const { writtenBytes } = this.#outbox;
-      if (writtenBytes === this.#progressBytes) {
-        this.#cutOff();
-        return;
-      }
+      if (writtenBytes === this.#progressBytes) this.#cutOff();
+      else this.#alarm.set(now + heartbeatTimeoutMs);
       this.#progressBytes = writtenBytes;
-      this.#alarm.set(now + heartbeatTimeoutMs);
       return;
     }
     const silentMs = now - this.heardAt;

@@ -9,7 +9,8 @@ import { type Compiled, compile } from '../support/compiled.ts';
 import { failureOf } from '../support/failure.ts';
 import { Journal } from '../support/journal.ts';
 import { type Given, type Opening, verbs } from '../support/passed-streams.ts';
-import { ended, type SceneOrder, type SceneReport, SceneServer } from '../support/scene-server.ts';
+import { ended } from '../support/processes.ts';
+import { type SceneOrder, type SceneReport, SceneServer } from '../support/scene-server.ts';
 import { upTo } from '../support/streaming.ts';
 
 const patient: SceneOrder = { noticeMs: 50, timeoutMs: 30_000, readyTimeoutMs: 30_000 };
