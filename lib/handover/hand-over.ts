@@ -1,6 +1,7 @@
 import { HoldfastError } from '../errors.ts';
 import type { DrainReport, Server } from '../server/server.ts';
 import { anything, type Checks, milliseconds, ofType, resolveOptions } from '../util/check.ts';
+import { handOverParts } from './parts.ts';
 
 /** How a hand-over goes. Durations are milliseconds. */
 export interface HandOverOptions {
@@ -56,10 +57,7 @@ export async function handOver(
   if (core.isEnding) throw refused('the server ends already');
   underWay.add(server);
   try {
-    const [{ passOn }, { spawnSuccessor }] = await Promise.all([
-      import('./pass-on.ts'),
-      import('./spawn-successor.ts'),
-    ]);
+    const { passOn, spawnSuccessor } = await handOverParts();
     // One at a time: this server may still be taking over from the one before it.
     await core.heir?.over;
     const { listenings } = core;
