@@ -31,6 +31,8 @@ const hasty: ClientOptions = {
   reconnectBaseMs: 2,
   reconnectCapMs: 20,
   timeoutMs: 60_000,
+  // On a busy machine a process takes long for its start.
+  maxReplayAgeMs: 60_000,
   maxAttempts: 50,
 };
 
