@@ -181,12 +181,11 @@ export class ServerLink implements ChannelUser, ServerSink {
       return;
     }
     // The handshake's timer goes on: what must be waited for has no more time than that.
-    this.#admit(hello).then(
-      (principal) => {
+    this.#admit(hello)
+      .then((principal) => {
         if (!this.#isGone) this.#welcome(hello, principal);
-      },
-      (error: unknown) => this.fault(asFault(error)),
-    );
+      })
+      .catch((error: unknown) => this.fault(asFault(error)));
   }
 
   async #admit({ credentials, session, resume }: ClientHello): Promise<Principal | undefined> {

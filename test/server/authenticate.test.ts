@@ -175,4 +175,24 @@ describe('Authentication', () => {
     }
     await server.close();
   });
+
+  it('costs one connection, and not the process, when the principal cannot be read again', async () => {
+    let reads = 0;
+    const fickle = {
+      get id(): string {
+        if (++reads > 1) throw new Error('gone');
+        return 'anna';
+      },
+    };
+    const server = await serve(verbs, handlers([]), { listen: here, authenticate: () => fickle });
+    const faults: string[] = [];
+    server.on('fault', ({ error }) => faults.push(error.message));
+    const client = connect(here, verbs, { random: () => 0 });
+    const error = await failureOf(client.call.who(undefined, { timeoutMs: 50 }));
+    expect(error.outcome).to.equal('not-executed');
+    expect(faults[0]).to.include('could not be processed');
+    client.destroy();
+    await client.closed;
+    await server.close();
+  });
 });
