@@ -27,7 +27,8 @@ const wrongUse: ReadonlySet<string> = new Set([
  */
 export function exitCodeOf(error: unknown, hasOutcome: boolean): ExitCode {
   if (!isHoldfastError(error)) return 1;
-  if (wrongUse.has(error.code)) return 2;
+  // An item that comes later may be wrong too.
+  if (wrongUse.has(error.code) && error.outcome === 'not-executed') return 2;
   if (!hasOutcome) return 1;
   if (error.outcome === 'executed') return 1;
   if (error.outcome === 'unknown') return 4;

@@ -27,18 +27,20 @@ export function toJson(value: unknown, indent = 0): string {
   return text ?? 'null';
 }
 
+/** What may help who types it. */
+export const inShell = `; in a shell it stands in single quotes: '{"path":"a"}'`;
+
 /**
  * The value of a JSON text; `{"$base64":"…"}` becomes bytes.
  *
+ * @param advice behind what is wrong
  * @throws HoldfastError `ERR_HOLDFAST_OPTION`
  */
-export function fromJson(what: string, text: string): unknown {
+export function fromJson(what: string, text: string, advice = ''): unknown {
   try {
     return JSON.parse(text, (_, value: unknown) => bytesOf(value) ?? value);
   } catch (error) {
-    throw optionError(
-      `${what} is not JSON: ${messageOf(error)}; in a shell it stands in single quotes: '{"path":"a"}'`,
-    );
+    throw optionError(`${what} is not JSON: ${messageOf(error)}${advice}`);
   }
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Client } from '../client/client.ts';
 import type { StreamOptions } from '../client/options.ts';
+import { codeOf } from '../errors.ts';
 import { givesItems, type PublishedKind, takesItems } from '../verbs/kinds.ts';
 import { fromJson } from './json.ts';
 
@@ -34,11 +35,27 @@ export async function printStreamed(
 ): Promise<void> {
   const items = takesItems(kind) ? { items: areBytes ? process.stdin : linesOfStdin() } : {};
   const iterator = client.stream(verb, input, { ...options, ...items })[Symbol.asyncIterator]();
-  for (;;) {
-    const { done, value } = await iterator.next();
-    const isPrinted = done !== true || !givesItems(kind);
-    if (isPrinted && !process.stdout.write(show(value))) await once(process.stdout, 'drain');
-    if (done === true) return;
+  try {
+    for (;;) {
+      const { done, value } = await iterator.next();
+      const isPrinted = done !== true || !givesItems(kind);
+      if (isPrinted && !(await isRead(show(value)))) await iterator.return?.();
+      if (done === true || process.stdout.destroyed) return;
+    }
+  } finally {
+    // What is typed from now on is of no use, and must not be waited for.
+    if (takesItems(kind)) process.stdin.destroy();
+  }
+}
+
+/** Prints; false when nobody reads it. */
+async function isRead(text: string | Uint8Array): Promise<boolean> {
+  try {
+    if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+    return !process.stdout.destroyed;
+  } catch (error) {
+    if (codeOf(error) === 'EPIPE') return false;
+    throw error;
   }
 }
 

@@ -336,7 +336,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     if (!this.#isNeeded()) return;
     const { count } = this.#endpoints;
     const delayMs = dialDelayMs(this.#tries, count, this.#lastFailure, this.#options);
-    if (this.#tries > 0 || (this.#dialler.linkCount > 0 && !isFurther)) {
+    if (this.#tries > 0 || (this.#dialler.linkCount > 0 && link?.isDraining !== false)) {
       this.#listener.onReconnecting({ attempt: this.#tries, delayMs, cause: this.#lastFailure });
     }
     if (delayMs === 0) {

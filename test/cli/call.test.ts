@@ -86,9 +86,27 @@ describe('holdfast call', function () {
     const shouted = await run(['call', url, 'shout', '--raw'], { input: '"tea"\n"milk"' });
     expect(shouted).to.include({ out: 'TEAMILK', code: 0 });
     const wrong = await run(['call', url, 'join'], { input: '"tea"\nmilk\n' });
-    expect(wrong.err).to.include('A line of stdin is not JSON');
+    expect(wrong.err).to.include('A line of stdin is not JSON').and.not.include('quotes');
     expect(wrong.out).to.equal('');
-    expect(wrong.code).to.not.equal(0);
+    // The handler has begun: it cannot be said that nothing was done.
+    expect(wrong.code).to.equal(4);
+    expect(wrong.err).to.include('outcome: unknown').and.not.include('--help');
+  });
+
+  it('does not wait for more on stdin when the call is over', async () => {
+    for (const how of [[], ['--chunks']]) {
+      const { child, ended } = await start(['call', url, 'first', ...how]);
+      child.stdin.write('"tea"\n');
+      expect((await ended).code).to.equal(0);
+    }
+  });
+
+  it('ends quietly, and the call with it, when nobody reads the items any more', async () => {
+    const { child, line, ended } = await start(['call', url, 'count', '1000000000']);
+    expect(await line()).to.equal('1');
+    child.stdout.destroy();
+    const { err, code } = await ended;
+    expect({ err, code }).to.deep.equal({ err: '', code: 0 });
   });
 
   it('sends stdin as it comes with --chunks', async () => {

@@ -96,6 +96,8 @@ describe('A link that stalls while the path is good for others', () => {
   it('is kept when it comes round before hello was said on another', async () => {
     const { client, path } = await join();
     const [line] = path.lines;
+    const reconnects: unknown[] = [];
+    client.on('reconnecting', (event) => reconnects.push(event));
     path.onLine = () => line?.resume('down');
     line?.halt('down');
     const { value, attempts } = await client.withHistory.mutate('x');
@@ -103,6 +105,8 @@ describe('A link that stalls while the path is good for others', () => {
     expect(attempts.map(({ link }) => link.at(-1))).to.deep.equal(['1']);
     const next = await client.withHistory.mutate('y');
     expect(next.attempts.map(({ link }) => link.at(-1))).to.deep.equal(['1']);
+    // Nothing was lost.
+    expect(reconnects).to.deep.equal([]);
     expect(executions.counts()).to.deep.equal({ x: 1, y: 1 });
   });
 

@@ -23,6 +23,7 @@ export const verbs = defineVerbs({
   pid: read<void, number>(),
   count: read.serverStream<number, number>(),
   join: mutate.clientStream<void, unknown, unknown[]>(),
+  first: mutate.clientStream<void, unknown, unknown>(),
   shout: mutate.duplex<void, string, string>(),
 });
 
@@ -40,6 +41,10 @@ export const handlers: Handlers<typeof verbs> = {
     const joined: unknown[] = [];
     for await (const item of items) joined.push(item);
     return joined;
+  },
+  first: async (_input, { items }) => {
+    for await (const item of items) return item;
+    return undefined;
   },
   shout: async function* (_input, { items }) {
     for await (const text of items) yield text.toUpperCase();

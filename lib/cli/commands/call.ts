@@ -6,7 +6,7 @@ import { replaySettings } from '../../verbs/safety.ts';
 import { type Command, command } from '../command.ts';
 import { connectionOptions, urlOperand, withClient } from '../connection.ts';
 import { interrupt } from '../interrupt.ts';
-import { fromJson, toJson } from '../json.ts';
+import { fromJson, inShell, toJson } from '../json.ts';
 import { flag, oneOf, text } from '../options.ts';
 import { printStreamed, streamKindOf } from '../streamed.ts';
 
@@ -88,5 +88,5 @@ async function inputOf(given: string | undefined, isBytes: boolean): Promise<unk
     return undefined;
   }
   const bytes = given === '-' ? await buffer(process.stdin) : Buffer.from(given);
-  return isBytes ? bytes : fromJson('INPUT', bytes.toString());
+  return isBytes ? bytes : fromJson('INPUT', bytes.toString(), inShell);
 }
