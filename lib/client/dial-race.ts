@@ -192,7 +192,7 @@ export class DialRace {
       if (this.#dials.size === 0) this.#dial(now, never);
       return;
     }
-    if (now >= this.#nextDialAt(patience, now)) this.#dial(now, now + patience.connectMs);
+    if (now >= this.#nextDialAt(patience, now)) this.#dial(now, now + patience.connectMs(now));
     const ends = [...this.#dials].map((dial) => this.#dialEndsAt(dial, now));
     this.#goAt(Math.min(this.#nextDialAt(patience, now), this.#endsAt(now), ...ends));
   }
@@ -204,7 +204,7 @@ export class DialRace {
   #nextDialAt(patience: Patience, now: number): number {
     const { width } = this.#terms;
     if (this.#dials.size >= width) return never;
-    const soonest = this.#dialledAt + patience.connectMs / width;
+    const soonest = this.#dialledAt + patience.connectMs(now) / width;
     const answered = [...this.#dials].map(({ answeredAt }) => answeredAt).filter(isNumber);
     const [answeredAt] = answered;
     if (answeredAt === undefined || patience.isLossy(now)) return soonest;

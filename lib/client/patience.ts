@@ -10,7 +10,8 @@ import {
 export interface StallOptions {
   /**
    * Calls wait and nothing is heard for so long: ping; no answer to that for as long, or for four
-   * round trips if that is longer: the link stalls. Default: 200.
+   * round trips if that is longer: the link stalls. Once it has shown that packets get lost, half of it
+   * is enough, and a quarter before another dial is tried. Default: 200.
    */
   readonly afterMs?: number;
   /**
@@ -65,7 +66,13 @@ const tripsPerAnswer = 4;
 const firstMs = 1_000;
 
 /** After so many in a row that were in vain the wait doubles. */
-const stepOf = { connects: 8, hellos: 4, slow: 1 } as const;
+const stepOf = { connects: 4, hellos: 4, slow: 1 } as const;
+
+/**
+ * Where packets are known to be lost, the least wait is so many times shorter. It is there for servers
+ * that are slow; and a connect is answered by the server's system, which is not.
+ */
+const lossyShare = { connects: 4, answers: 2 } as const;
 
 /** A wait does not grow beyond this, unless round trips are longer. */
 const capMs = 8_000;
@@ -139,13 +146,15 @@ export class Patience {
   }
 
   /** No answer to a ping for so long: the link stalls. */
-  get pongMs(): number {
-    return this.#waitFor(Math.min(this.#pongs.leastMs, this.#hellos.leastMs));
+  pongMs(now: number): number {
+    const leastMs = Math.min(this.#pongs.leastMs, this.#hellos.leastMs);
+    return this.#waitFor(leastMs, now, lossyShare.answers);
   }
 
   /** No answer to a connect for so long: another is tried. */
-  get connectMs(): number {
-    return grown(this.#waitFor(this.#connects.leastMs), this.#deafConnects, stepOf.connects);
+  connectMs(now: number): number {
+    const waitMs = this.#waitFor(this.#connects.leastMs, now, lossyShare.connects);
+    return grown(waitMs, this.#deafConnects, stepOf.connects);
   }
 
   /** No answer to a hello for so long: it is asked by another connect whether packets are lost. */
@@ -156,7 +165,7 @@ export class Patience {
   /** No answer to a hello for so long: it is tried on another connection. */
   helloMs(now: number): number {
     const { leastMs } = this.#hellos;
-    const waitMs = this.#waitFor(leastMs);
+    const waitMs = this.#waitFor(leastMs, now, lossyShare.answers);
     if (this.isLossy(now)) return grown(waitMs, this.#deafHellos, stepOf.hellos);
     // Who is asked for the first time may have much to do before it answers.
     if (leastMs === Number.POSITIVE_INFINITY) return leastMs;
@@ -168,7 +177,7 @@ export class Patience {
    * server whose kernel answers may only be slow.
    */
   leaveMs(now: number): number {
-    return this.isLossy(now) ? 0 : this.#slow(this.pongMs);
+    return this.isLossy(now) ? 0 : this.#slow(this.pongMs(now));
   }
 
   #slow(waitMs: number): number {
@@ -177,9 +186,9 @@ export class Patience {
     return grown(slowMs, this.#deafHellos, stepOf.slow);
   }
 
-  #waitFor(leastMs: number): number {
+  #waitFor(leastMs: number, now: number, share: number): number {
     const tripMs = leastMs === Number.POSITIVE_INFINITY ? firstMs : leastMs * tripsPerAnswer;
-    return Math.max(this.#afterMs, tripMs);
+    return Math.max(this.isLossy(now) ? this.#afterMs / share : this.#afterMs, tripMs);
   }
 }
 

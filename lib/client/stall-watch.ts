@@ -133,7 +133,7 @@ export class StallWatch<Link extends WatchedLink = WatchedLink> {
     if (link.inFlight === 0) return;
     const now = this.#clock.now();
     const since = Math.max(link.heardAt, this.#waitsSince, this.#askedAt);
-    const waitMs = this.#askedAt === 0 ? this.#quietMs : this.#pongMs();
+    const waitMs = this.#askedAt === 0 ? this.#quietMs : this.#pongMs(now);
     if (now - since < waitMs) {
       this.#alarm.set(since + waitMs);
     } else if (this.#askedAt === 0) {
@@ -150,12 +150,12 @@ export class StallWatch<Link extends WatchedLink = WatchedLink> {
       this.#link.askForLife();
       this.#askedAt = now;
     }
-    this.#alarm.set(now + this.#pongMs());
+    this.#alarm.set(now + this.#pongMs(now));
   }
 
   /** What was written since something came last may be in front of the ping. */
-  #pongMs(): number {
+  #pongMs(now: number): number {
     const bytes = this.#link.outbox.writtenBytes - this.#writtenBytes;
-    return this.#patience.pongMs + Math.max(0, bytes) / leastSpeed;
+    return this.#patience.pongMs(now) + Math.max(0, bytes) / leastSpeed;
   }
 }

@@ -86,8 +86,15 @@ describe('A race of dials', () => {
 
   it('begins another dial while the first has time, and gives up those that are not answered', async () => {
     begin(patience);
-    await pass(396);
-    expect(dials.map(({ at }) => Math.floor(at / 100))).to.deep.equal([0, 1, 2, 3]);
+    await pass(196);
+    expect(dials.map(({ at }) => Math.floor(at / 100))).to.deep.equal([0, 1]);
+    expect(open()).to.equal(2);
+  });
+
+  it('dials the faster once a dial was not answered', async () => {
+    begin(patience);
+    await pass(300);
+    expect(dials.map(({ at }) => Math.floor(at / 25))).to.deep.equal([0, 4, 8, 10, 12]);
     expect(open()).to.equal(2);
   });
 
@@ -129,7 +136,7 @@ describe('A race of dials', () => {
     begin(patience);
     const [first, second] = [new ScriptedChannel(), new ScriptedChannel()];
     dials[0]?.open(first);
-    await pass(150);
+    await pass(40);
     dials[1]?.open(second);
     await pass(20);
     expect(greeted).to.deep.equal([first]);
@@ -145,7 +152,7 @@ describe('A race of dials', () => {
     dials[0]?.open(first);
     await pass(20);
     race.rest();
-    await pass(120);
+    await pass(16);
     dials[1]?.open(spare);
     await pass(1_000);
     expect(race.isResting).to.equal(true);
@@ -163,7 +170,7 @@ describe('A race of dials', () => {
     dials[0]?.open(new ScriptedChannel());
     await pass(20);
     race.rest();
-    await pass(120);
+    await pass(16);
     dials[1]?.open(new ScriptedChannel());
     await pass(20);
     race.start();
@@ -242,7 +249,7 @@ describe('A race of dials', () => {
     dials[0]?.open(new ScriptedChannel());
     await pass(20);
     race.rest();
-    await pass(120);
+    await pass(16);
     dials[1]?.fail(refused);
     await pass(20);
     expect(failures).to.have.length(1);

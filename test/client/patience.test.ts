@@ -10,39 +10,54 @@ describe('Patience', () => {
   });
 
   it('waits a second for an answer on a path of which nothing is known', () => {
-    expect(patience.connectMs).to.equal(1_000);
-    expect(patience.pongMs).to.equal(1_000);
+    expect(patience.connectMs(0)).to.equal(1_000);
+    expect(patience.pongMs(0)).to.equal(1_000);
   });
 
   it('waits for four round trips, and not less than it was told', () => {
     patience.connected(10);
     patience.ponged(10);
-    expect([patience.connectMs, patience.pongMs]).to.deep.equal([200, 200]);
+    expect([patience.connectMs(0), patience.pongMs(0)]).to.deep.equal([200, 200]);
     for (let trip = 0; trip < 16; trip++) {
       patience.connected(300);
       patience.ponged(300);
     }
-    expect([patience.connectMs, patience.pongMs]).to.deep.equal([1_200, 1_200]);
+    expect([patience.connectMs(0), patience.pongMs(0)]).to.deep.equal([1_200, 1_200]);
   });
 
   it('goes by the least of the last few round trips: losses hold the others up', () => {
     patience.ponged(30);
     for (let trip = 0; trip < 15; trip++) patience.ponged(5_000);
-    expect(patience.pongMs).to.equal(200);
+    expect(patience.pongMs(0)).to.equal(200);
     patience.ponged(5_000);
-    expect(patience.pongMs).to.equal(20_000);
+    expect(patience.pongMs(0)).to.equal(20_000);
+  });
+
+  it('waits for less where packets are known to be lost, but for four round trips', () => {
+    for (const tookMs of [5, 40]) {
+      patience = new Patience(afterMs);
+      patience.connected(tookMs);
+      patience.greeted(tookMs);
+      patience.ponged(tookMs);
+      patience.connectLost(0);
+      const waits = [patience.connectMs(0), patience.helloMs(0), patience.pongMs(0)];
+      expect(waits).to.deep.equal(tookMs === 5 ? [50, 100, 100] : [160, 160, 160]);
+      expect([patience.connectMs(10_000), patience.pongMs(10_000)]).to.deep.equal([200, 200]);
+    }
   });
 
   it('waits longer and longer for connects that are not answered, up to a bound', () => {
     patience.connected(10);
     const waits: number[] = [];
-    for (let lost = 0; lost < 80; lost++) {
-      if (lost % 8 === 0) waits.push(patience.connectMs);
+    for (let lost = 0; lost < 40; lost++) {
       patience.connectLost(0);
+      if (lost % 4 === 0) waits.push(patience.connectMs(0));
     }
-    expect(waits).to.deep.equal([200, 400, 800, 1_600, 3_200, 6_400, 8_000, 8_000, 8_000, 8_000]);
+    expect(waits.slice(0, 10)).to.deep.equal([
+      50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 8_000, 8_000,
+    ]);
     patience.connected(10);
-    expect(patience.connectMs).to.equal(200);
+    expect(patience.connectMs(0)).to.equal(50);
   });
 
   it('takes a path for lossy for ten seconds after a connect that was not answered', () => {
@@ -86,7 +101,7 @@ describe('Patience', () => {
       waits.push(patience.helloMs(0));
       patience.helloLost();
     }
-    expect(waits).to.deep.equal([200, 200, 200, 200, 400, 400, 400, 400, 800]);
+    expect(waits).to.deep.equal([100, 100, 100, 100, 200, 200, 200, 200, 400]);
   });
 
   it('gives time for what authentication takes', () => {
