@@ -173,7 +173,7 @@ export function restartScenes(restarts: number): void {
         judge();
         const failed = load.told.filter(({ error }) => error !== undefined);
         for (const { name, safety, error } of failed) {
-          expect(safety, `${name}: ${error?.message}`).to.be.oneOf(['once', 'mutate']);
+          expect(safety, `${name}: ${error}`).to.be.oneOf(['once', 'mutate']);
           expect(error, name).to.include({ outcome: 'unknown' });
           // Nothing waits for its time to be over.
           expect(error, name).not.to.include({ code: 'ERR_HOLDFAST_DEADLINE' });
