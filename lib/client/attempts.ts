@@ -39,15 +39,26 @@ export class Attempts {
       this.#deliver(call, link, value);
       return;
     }
+    const isElsewhere = isLate && !this.#endDoubt(call);
     examine(call, check, value, (content) => {
       if (content.isGood) {
         this.#deliver(call, link, content.output);
       } else {
         const { why, cause } = content;
         const failure = failed('output', 'ERR_HOLDFAST_OUTPUT', why, { cause });
-        this.#onExecuted(call, link, failure, isLate);
+        this.#onExecuted(call, link, failure, isElsewhere);
       }
     });
+  }
+
+  /**
+   * An answer has come for a call in doubt: its fate is known now. It is not sent again yet, and nobody
+   * is to be asked, least of all under a number that no server has seen. False when it was in none.
+   */
+  #endDoubt(call: Call): boolean {
+    if (call.lostLink === undefined) return false;
+    this.#calls.doubts.resolve(call);
+    return true;
   }
 
   #complete(call: Call, stream: CallStream): void {
@@ -89,11 +100,7 @@ export class Attempts {
     const { past } = call;
     past.executions++;
     this.#pacing.onExecuted();
-    // One in doubt is not sent again yet: its fate is known now, and nobody is to be asked under a
-    // number that no server has seen.
-    const goesOn = isLate && call.lostLink === undefined;
-    this.#calls.doubts.resolve(call);
-    if (goesOn) {
+    if (isLate && !this.#endDoubt(call)) {
       const error = answerError(call, failure, 'it was executed');
       if (call.isAsked) {
         // The application need not find out any more.
