@@ -247,7 +247,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   onAcknowledge(number: number, settled: readonly number[]): void {
     if (this.session === undefined) throw tooEarly();
     this.session.acknowledge(number);
-    for (const each of settled) this.session.records.settle(each);
+    for (const each of settled) this.session.settle(each);
   }
 
   onAsk(numbers: readonly number[]): void {

@@ -294,6 +294,17 @@ export class Session {
     for (const settled of this.#afar.keys()) if (settled < number) this.cancel(settled);
   }
 
+  /** The client has settled a call while others before it go on. */
+  settle(number: number): void {
+    for (const call of this.#delivering) {
+      if (call.number !== number) continue;
+      this.records.forget(number);
+      call.discard();
+    }
+    if (this.runs(number)) this.cancel(number);
+    this.records.settle(number);
+  }
+
   /** A call is answered: it counts as running until its client has every item. */
   deliver(call: DeliveringCall): void {
     this.#delivering.add(call);

@@ -1,16 +1,20 @@
 interface Waiter<Item> {
+  promise: Promise<unknown> | undefined;
   resolve(result: IteratorResult<Item, undefined>): void;
   reject(error: unknown): void;
 }
 
 const finished: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
 
+/** Who asks ahead may not look at the answer any more: that must not end the process. */
+const unheard = (): void => {};
+
 /** Items on their way from whoever pushes them to whoever asks for the next one. */
 export class ItemQueue<Item> {
   #items: (Item | undefined)[] = [];
   #first = 0;
   #isOver = false;
-  /** What the end is, once: an error is told to one who asks, then there is nothing any more. */
+  /** What the end is, once: an error is told to who asks next, then there is nothing any more. */
   #error: { readonly error: unknown } | undefined;
   readonly #waiters: Waiter<Item>[] = [];
 
@@ -65,9 +69,15 @@ export class ItemQueue<Item> {
 
   #close(error?: { readonly error: unknown }): void {
     this.#isOver = true;
-    this.#error = error;
-    for (const waiter of this.#waiters.splice(0)) {
-      this.#tellEnd().then(waiter.resolve, waiter.reject);
+    const waiters = this.#waiters.splice(0);
+    this.#error = waiters.length === 0 ? error : undefined;
+    for (const { promise, resolve, reject } of waiters) {
+      if (error === undefined) {
+        resolve(finished);
+      } else {
+        promise?.catch(unheard);
+        reject(error.error);
+      }
     }
   }
 
@@ -80,12 +90,21 @@ export class ItemQueue<Item> {
   /** The next item, or the end; for when nothing is there to take. */
   wait(): Promise<IteratorResult<Item, undefined>> {
     if (this.#isOver) return this.#tellEnd();
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    let waiter: Waiter<Item> | undefined;
+    const promise = new Promise<IteratorResult<Item, undefined>>((resolve, reject) => {
+      waiter = { promise: undefined, resolve, reject };
+      this.#waiters.push(waiter);
+    });
+    (waiter as unknown as Waiter<Item>).promise = promise;
+    return promise;
   }
 
   #tellEnd(): Promise<IteratorReturnResult<undefined>> {
     const failed = this.#error;
     this.#error = undefined;
-    return failed === undefined ? Promise.resolve(finished) : Promise.reject(failed.error);
+    if (failed === undefined) return Promise.resolve(finished);
+    const promise = Promise.reject(failed.error);
+    promise.catch(unheard);
+    return promise;
   }
 }

@@ -83,6 +83,32 @@ describe('streams at a server, when links and the server end', () => {
     expect((await scene.resumed(url, id, 1)).verdict).to.equal('forgotten');
   });
 
+  it('forgets them too while a stream goes on that came before', async () => {
+    const url = await scene.listen();
+    const id = sessionOf(5);
+    const first = await scene.greeted(url, { session: id });
+    first.send(call({ number: 1, verb: place.upload }));
+    await nextCredit(first);
+    first.send(call({ number: 2, verb: place.watch }), credit(2, 0, wide));
+    await first.nextOf(FrameType.reply);
+    // The client has all of it, and its word on that is lost with the link.
+    first.destroy();
+    const second = await scene.resumed(url, id, 1);
+    expect(second.verdict).to.equal('running');
+    second.peer.send(frame(FrameType.acknowledge, u48(1), u48(2)));
+    await roundTrip(second.peer);
+    second.peer.send(frame(FrameType.ask, u48(2)));
+    const { body } = await second.peer.nextOf(FrameType.verdicts);
+    const forgotten = 3;
+    expect(body.at(-1)).to.equal(forgotten);
+    second.peer.send(end(1, 0));
+    expect(replied(await second.peer.nextOf(FrameType.reply))).to.deep.equal([]);
+    second.peer.destroy();
+    expect(await (scene.server as Server).drain({ timeoutMs: 5_000, noticeMs: 0 })).to.deep.equal({
+      cut: [],
+    });
+  });
+
   it('drains: a stream is finished within the time', async () => {
     const peer = await scene.greeted(await scene.listen());
     peer.send(call({ number: 1, verb: place.upload }));
