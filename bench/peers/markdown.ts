@@ -37,7 +37,6 @@ export function figuresOf(report: PeersReport): string {
     `![${picture.title}](${picture.file})`,
     `Share of the floor's speed, higher is better, median of ${rounds} rounds (${machineLine(machine)}):`,
     speedTable(workloads),
-    comparisons(workloads),
     'Beside speed; CPU with 64 calls outstanding, milliseconds of `import` beyond those of an empty process:',
     costTable(report),
     `A call is pending when its connection is cut, its server goes away for ${awayMs / 1_000} s, or the path falls silent; the application makes it again when it fails. Milliseconds to the answer from when there could be one, and how many calls failed before:`,
@@ -51,11 +50,25 @@ function speedTable(workloads: readonly WorkloadFigures[]): string {
     .filter((name) => name !== floorName)
     .map((name) => [
       name,
-      ...workloads.map((own) => figuresBy(own, name)?.share?.median.toFixed(2) ?? '–'),
+      ...workloads.map((own) => shortShare(figuresBy(own, name)?.share?.median)),
     ]);
-  const floors = workloads.map((own) => absolute(own, figuresBy(own, floorName)));
-  const head = ['', ...workloads.map(({ workload }) => workload.title)];
-  return table(head, [...rows, ['floor', ...floors]]);
+  const nodePeers = [...near, ...far].filter(({ isNode }) => isNode).map(({ name }) => name);
+  return table(
+    ['share of the floor', ...workloads.map(({ workload }) => workload.title)],
+    [
+      ...rows,
+      ['the floor itself', ...workloads.map((own) => absolute(own, figuresBy(own, floorName)))],
+      ['holdfast : best with Node at both ends', ...workloads.map((own) => ahead(own, nodePeers))],
+      ['holdfast : ioredis', ...workloads.map((own) => ahead(own, redis))],
+    ],
+  );
+}
+
+const redis = ['ioredis', 'ioredis-pipelining'];
+
+function shortShare(share: number | undefined): string {
+  if (share === undefined) return '–';
+  return share < 0.01 ? '< 0.01' : share.toFixed(2);
 }
 
 function absolute({ workload }: WorkloadFigures, floor: Figures | undefined): string {
@@ -70,23 +83,11 @@ function absolute({ workload }: WorkloadFigures, floor: Figures | undefined): st
   }
 }
 
-/** How far ahead holdfast is of those that it wants to be ahead of. */
-function comparisons(workloads: readonly WorkloadFigures[]): string {
-  const nodePeers = [...near, ...far]
-    .filter(({ name, isNode }) => isNode && name !== 'holdfast')
-    .map(({ name }) => name);
-  const parts = workloads.map((own) => {
-    const node = timesBest(own, nodePeers);
-    const redis = timesBest(own, ['ioredis', 'ioredis-pipelining']);
-    return `${own.workload.title} ${node} and ${redis}`;
-  });
-  return `Times the speed of the best peer with Node at both ends, and of ioredis: ${parts.join('; ')}.`;
-}
-
-function timesBest(own: WorkloadFigures, names: readonly string[]): string {
+/** How many times as fast as the best of these holdfast is. */
+function ahead(own: WorkloadFigures, names: readonly string[]): string {
   const share = (name: string): number => figuresBy(own, name)?.share?.median ?? 0;
-  const best = Math.max(...names.map(share));
-  return best === 0 ? '–' : (share('holdfast') / best).toFixed(1);
+  const best = Math.max(...names.filter((name) => name !== 'holdfast').map(share));
+  return best === 0 ? '–' : `${(share('holdfast') / best).toFixed(1)} ×`;
 }
 
 function costTable({ workloads, footprints, startUps }: PeersReport): string {
