@@ -13,7 +13,7 @@
  *     --svg FILE       also draw the speeds as shares of the floor's into FILE
  *     --record         write the figures and the picture into bench/peers/results, the tables into README
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { floorName, sumUp } from '../harness/figures.ts';
 import { choose, count } from '../harness/options.ts';
@@ -104,6 +104,7 @@ const write = async (file: string | URL, text: string): Promise<void> => {
   await writeFile(file, text);
   console.log(`\nWritten: ${file}`);
 };
+if (options.record) await mkdir(results, { recursive: true });
 const { json = options.record && new URL('figures.json', results) } = options;
 const { svg = options.record && new URL('speed.svg', results) } = options;
 if (json) await write(json, `${JSON.stringify(report, undefined, 2)}\n`);
