@@ -136,8 +136,8 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
   onUp(link: ClientLink, verdicts: readonly Verdict[]): void {
     const older = this.#link === undefined ? this.#others : [...this.#others, this.#link];
     for (const other of older) {
-      if (other.server !== link.server) continue;
-      // The server has fenced every older link of the session; this side may not know yet.
+      if (other.server !== link.server || this.#further.isPossible) continue;
+      // With sessions the server has fenced every older link; this side may not know yet.
       const why = `${other.label} gave way to ${link.label}`;
       const fenced = new HoldfastError('ERR_HOLDFAST_LOST', why);
       if (other.stall?.isSuspended) this.#dialler.leave(other);

@@ -6,6 +6,7 @@ import {
   type ClientOptions,
   connect,
   type Medium,
+  type Protocol,
   serve,
 } from '../../../lib/index.ts';
 import { mediumOf } from '../../../lib/media/url.ts';
@@ -75,6 +76,20 @@ describe('Further links', () => {
     const { request, socket } = waiting.shift() as Waiting;
     socket.write(answerOf([request.args[0] ?? '']));
   }
+
+  it('leave each other alone, also by a protocol that names the server and not the link', async () => {
+    const protocol: Protocol = {
+      ...bzr(),
+      clientWire: (sink, hello) => bzr().clientWire(sink, hello),
+    };
+    const client = open({ protocol });
+    const calls = ['a', 'b'].map((name) => client.call['Branch.lock_write']({ args: [name] }));
+    await arrived(2);
+    answerOne();
+    answerOne();
+    expect((await Promise.all(calls)).map((reply) => reply.text(0))).to.deep.equal(['a', 'b']);
+    expect(peer.executed.length).to.equal(2);
+  });
 
   it('carry what would have to wait, up to the limit', async () => {
     const client = open();
