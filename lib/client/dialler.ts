@@ -210,7 +210,7 @@ export class Dialler implements DialRaceOwner {
 
   #fail(error: Error): void {
     const { clock } = this.#context.options;
-    if (this.#medium !== undefined) this.#endpoints.failed(this.#medium, clock.now());
+    if (this.#medium !== undefined) this.#endpoints.failed(this.#medium, clock.now(), error);
     this.#clear();
     this.#owner.onDialFailed(error);
   }

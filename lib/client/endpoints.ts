@@ -1,3 +1,4 @@
+import { isHoldfastError } from '../errors.ts';
 import type { Medium } from '../media/medium.ts';
 
 /** How long an address that failed is passed over while there is another. */
@@ -10,12 +11,22 @@ const avoidMs = 10_000;
 export class Endpoints {
   readonly #media: readonly Medium[];
   readonly #random: () => number;
+  readonly #maxRetryAfterMs: number;
   /** Until when an address is passed over. */
   readonly #avoidUntil = new Map<Medium, number>();
+  /** Until when a server has asked to be left alone. */
+  readonly #restsUntil = new Map<Medium, number>();
 
-  constructor(media: readonly Medium[], random: () => number) {
+  constructor(
+    media: readonly Medium[],
+    {
+      random,
+      maxRetryAfterMs,
+    }: { readonly random: () => number; readonly maxRetryAfterMs: number },
+  ) {
     this.#media = media;
     this.#random = random;
+    this.#maxRetryAfterMs = maxRetryAfterMs;
   }
 
   /** How many addresses there are. */
@@ -25,25 +36,35 @@ export class Endpoints {
 
   /** Where to dial next. */
   choose(now: number): Medium {
-    const good = this.#media.filter((medium) => this.#avoidedUntil(medium) <= now);
+    const willing = this.#media.filter((medium) => timeIn(this.#restsUntil, medium) <= now);
+    const all = willing.length > 0 ? willing : this.#media;
+    const good = all.filter((medium) => timeIn(this.#avoidUntil, medium) <= now);
     if (good.length > 0) return good[Math.floor(this.#random() * good.length)] as Medium;
     // All have failed lately: the one whose failure is the longest ago.
-    return this.#media.reduce((best, medium) =>
-      this.#avoidedUntil(medium) < this.#avoidedUntil(best) ? medium : best,
+    return all.reduce((best, medium) =>
+      timeIn(this.#avoidUntil, medium) < timeIn(this.#avoidUntil, best) ? medium : best,
     );
   }
 
-  /** A dial failed, or a link was lost, or the server there drains. */
-  failed(medium: Medium, now: number): void {
+  /**
+   * A dial failed, or a link was lost, or the server there drains.
+   *
+   * @param failure may say how long the server wants to be left alone
+   */
+  failed(medium: Medium, now: number, failure?: Error): void {
     this.#avoidUntil.set(medium, now + avoidMs);
+    const askedMs = isHoldfastError(failure) ? failure.retryAfterMs : undefined;
+    if (askedMs === undefined) return;
+    this.#restsUntil.set(medium, now + Math.min(askedMs, this.#maxRetryAfterMs));
   }
 
   /** A link has proved useful. */
   succeeded(medium: Medium): void {
     this.#avoidUntil.delete(medium);
+    this.#restsUntil.delete(medium);
   }
+}
 
-  #avoidedUntil(medium: Medium): number {
-    return this.#avoidUntil.get(medium) ?? Number.NEGATIVE_INFINITY;
-  }
+function timeIn(times: ReadonlyMap<Medium, number>, medium: Medium): number {
+  return times.get(medium) ?? Number.NEGATIVE_INFINITY;
 }

@@ -63,7 +63,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     this.calls = new Calls(this, options, shared.protocol);
     this.#further = new FurtherLinks(shared.protocol, options.maxLinks);
     const context = { ...shared, owner: this, options, patiences: patiencesFor(options, shared) };
-    this.#endpoints = new Endpoints(media, options.random);
+    this.#endpoints = new Endpoints(media, options);
     this.#dialler = new Dialler(this.#endpoints, context, this);
     if (options.eager) this.schedule();
   }
@@ -282,7 +282,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
     if (this.#dialler.lost(link, cause)) return;
     this.#listener.onLinkDown(link.label, cause);
     if (link === this.#link || this.#further.delete(link)) {
-      this.#endpoints.failed(link.medium, this.#options.clock.now());
+      this.#endpoints.failed(link.medium, this.#options.clock.now(), cause);
       this.#countTry(link);
       this.#lastFailure = cause;
       this.#leave(link, cause);

@@ -3,6 +3,7 @@ import { connect, type HoldfastError, memory, serve } from '../../lib/index.ts';
 import { preamble } from '../../lib/protocols/holdfast/frames.ts';
 import { VirtualClock } from '../../lib/testing/index.ts';
 import { failureOf } from '../support/failure.ts';
+import { freePort } from '../support/free-port.ts';
 import { fault, greet, type RawPeer } from '../support/raw-peer.ts';
 import { echo, ScriptedServer } from '../support/scripted-server.ts';
 import { Executions, verbs } from '../support/verbs.ts';
@@ -120,5 +121,22 @@ describe('A FAULT that asks to wait', () => {
     expect(await client.call.mutate('x')).to.equal('done x');
     await client.close();
     await server.close();
+  });
+
+  it('holds up the next dial to that address, although another one fails meanwhile', async () => {
+    await start(refusing(30_000));
+    const nobody = `tcp://127.0.0.1:${await freePort()}`;
+    const client = connect([nobody, scripted.url], verbs, {
+      clock,
+      random: () => 0.5,
+      timeoutMs: 60_000,
+      reconnectCapMs: 1_000,
+    });
+    const call = client.call.mutate('x');
+    for (let step = 0; step < 5_800; step++) await clock.pass(5);
+    expect(dialledAt).to.have.length(1);
+    for (let step = 0; step < 1_000; step++) await clock.pass(5);
+    expect(await call).to.match(/^reply/);
+    await client.close();
   });
 });

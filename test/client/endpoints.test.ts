@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Endpoints } from '../../lib/client/endpoints.ts';
-import { connect, type Medium, memory, serve } from '../../lib/index.ts';
+import { connect, HoldfastError, type Medium, memory, serve } from '../../lib/index.ts';
 import { seededRandom, VirtualClock } from '../../lib/testing/index.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
@@ -10,9 +10,11 @@ const [a, b, c] = ['a', 'b', 'c'].map((address) => ({ address }) as Medium) as [
   Medium,
 ];
 
+const maxRetryAfterMs = 30_000;
+
 describe('Endpoints', () => {
   it('spreads the dials over all addresses', () => {
-    const endpoints = new Endpoints([a, b, c], seededRandom(1));
+    const endpoints = new Endpoints([a, b, c], { random: seededRandom(1), maxRetryAfterMs });
     const counts = new Map<Medium, number>();
     for (let dial = 0; dial < 300; dial++) {
       const medium = endpoints.choose(0);
@@ -22,7 +24,7 @@ describe('Endpoints', () => {
   });
 
   it('passes over an address that failed, for a while', () => {
-    const endpoints = new Endpoints([a, b], () => 0);
+    const endpoints = new Endpoints([a, b], { random: () => 0, maxRetryAfterMs });
     endpoints.failed(a, 1_000);
     expect(endpoints.choose(1_001)).to.equal(b);
     expect(endpoints.choose(10_999)).to.equal(b);
@@ -30,15 +32,31 @@ describe('Endpoints', () => {
   });
 
   it('takes the one whose failure is the longest ago when all have failed', () => {
-    const endpoints = new Endpoints([a, b, c], () => 0);
+    const endpoints = new Endpoints([a, b, c], { random: () => 0, maxRetryAfterMs });
     endpoints.failed(b, 1);
     endpoints.failed(c, 2);
     endpoints.failed(a, 3);
-    expect(endpoints.choose(4)).to.equal(b);
+    expect(endpoints.choose(5)).to.equal(b);
+  });
+
+  it('passes over those that ask for it for as long as they ask, but not longer than is borne', () => {
+    const endpoints = new Endpoints([a, b], { random: () => 0, maxRetryAfterMs });
+    const asking = (retryAfterMs: number): HoldfastError =>
+      new HoldfastError('ERR_HOLDFAST_OVERLOADED', 'not now', { retryAfterMs });
+    endpoints.failed(a, 0, asking(1e9));
+    endpoints.failed(b, 0, asking(5));
+    expect(endpoints.choose(5)).to.equal(b);
+    expect(endpoints.choose(10_000)).to.equal(b);
+    endpoints.failed(b, 25_000);
+    expect(endpoints.choose(29_999)).to.equal(b);
+    expect(endpoints.choose(30_000)).to.equal(a);
+    endpoints.failed(a, 30_000, asking(20_000));
+    endpoints.succeeded(a);
+    expect(endpoints.choose(30_001)).to.equal(a);
   });
 
   it('forgets a failure when the address proves useful', () => {
-    const endpoints = new Endpoints([a, b], () => 0);
+    const endpoints = new Endpoints([a, b], { random: () => 0, maxRetryAfterMs });
     endpoints.failed(a, 1);
     endpoints.succeeded(a);
     expect(endpoints.choose(2)).to.equal(a);
