@@ -37,17 +37,12 @@ describe('Peers that end one half, do not read, or answer in parts', () => {
       heartbeatTimeoutMs: 200,
       timeoutMs: 3_000,
     });
-    let isLate = false;
-    // In the same loop: what delays the calls' end on a busy machine delays this too.
-    const late = setTimeout(() => {
-      isLate = true;
-    }, 3_500);
     const payload = 'x'.repeat(8_000_000);
     const errors = await Promise.all(
       [1, 2, 3, 4].map(() => failureOf(client.call.mutate(payload))),
     );
-    clearTimeout(late);
-    expect(isLate).to.equal(false);
+    // Not only at the deadline of the calls: others were tried in the meantime.
+    expect(server.peers).to.have.lengthOf.at.least(2);
     // The kernel takes 10 MB at most: the last call was never taken whole, on any connection.
     expect(errors.at(-1)).to.include({ code: 'ERR_HOLDFAST_DEADLINE', outcome: 'not-executed' });
     for (const { evidence } of errors.at(-1)?.attempts ?? []) {

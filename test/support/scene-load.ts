@@ -103,7 +103,8 @@ export class Load {
     const { call } = this.clients[client] as Client<typeof verbs>;
     const options = { ...this.#options.call, ...more };
     const start = performance.now();
-    this.told.push(await toldOf(safety, name, call[safety](name, options)));
+    const told = await toldOf(safety, name, call[safety](name, options));
+    this.told.push({ ...told, isShared: more.key !== undefined });
     this.slowestMs = Math.max(this.slowestMs, performance.now() - start);
     for (const wake of this.#watchers.splice(0)) wake();
   }
