@@ -182,10 +182,12 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
   cancel(number: number): void {
     const isOpen = !this.#isGone;
     const message = isOpen ? this.#wire.cancel(number) : undefined;
-    // First: a link that is left ends with its last call.
-    this.#tell(message);
+    // A link that is left, or will be, ends with its last call.
+    const mayEnd = this.#isLeft || this.isDraining;
+    if (mayEnd) this.#tell(message);
     this.settled();
     if (isOpen && message === undefined) this.destroy(linkFaults.unwanted(this.label));
+    else if (!mayEnd) this.#tell(message);
   }
 
   /** Nobody waits for these calls, which were sent on links that are gone. */

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { connect } from '../../lib/index.ts';
 import { FrameType } from '../../lib/protocols/holdfast/frames.ts';
+import { holdfastProtocol } from '../../lib/protocols/holdfast/index.ts';
 import { failureOf } from '../support/failure.ts';
 import { Gated } from '../support/gated.ts';
 import { greet, numberOf } from '../support/raw-peer.ts';
@@ -55,6 +56,27 @@ describe('A call that is cancelled while its server drains', () => {
     controller.abort();
     expect((await call).code).to.equal('ERR_HOLDFAST_ABORTED');
     expect((await drained).cut).to.deep.equal([]);
+    expect(gated.aborted).to.deep.equal(['pay']);
+    client.destroy();
+    await client.closed;
+    await gated.close();
+  });
+});
+
+describe('A call that is cancelled by a protocol that has one call at a time', () => {
+  it('does not cost the connection, where the server can be told', async () => {
+    const gated = await Gated.start();
+    const protocol = { ...holdfastProtocol, maxInFlight: 1 };
+    const client = connect(gated.server.urls[0] as string, verbs, { protocol });
+    const lost: unknown[] = [];
+    client.on('reconnecting', (event) => lost.push(event));
+    const controller = new AbortController();
+    const call = failureOf(client.call.mutate('pay', { signal: controller.signal }));
+    await gated.begun(1);
+    controller.abort();
+    expect((await call).code).to.equal('ERR_HOLDFAST_ABORTED');
+    expect(await client.call.read('next')).to.equal('done next');
+    expect(lost).to.deep.equal([]);
     expect(gated.aborted).to.deep.equal(['pay']);
     client.destroy();
     await client.closed;
