@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import {
   type CallContext,
+  type ClientOptions,
   connect,
   defineVerbs,
   memory,
@@ -41,6 +42,19 @@ describe('Authentication', () => {
   beforeEach(() => {
     here = memory();
   });
+
+  /** Why the first try of a call has come to nothing; others would follow. */
+  async function whyNotYet(options?: ClientOptions): Promise<string> {
+    const client = connect(here, verbs, options);
+    const tried = new Promise<Error | undefined>((resolve) => {
+      client.once('reconnecting', ({ cause }) => resolve(cause));
+    });
+    const failure = failureOf(client.call.who());
+    const cause = await tried;
+    client.destroy();
+    await failure;
+    return String(cause);
+  }
 
   it('gives the handler what authenticate returned', async () => {
     const server = await serve(verbs, handlers([]), { listen: here, authenticate: backwards });
@@ -84,15 +98,11 @@ describe('Authentication', () => {
 
   it('gives up on credentials that cannot be had or cannot travel, with the reason', async () => {
     const server = await serve(verbs, handlers([]), { listen: here, authenticate: backwards });
-    const missing = connect(here, verbs, {
-      timeoutMs: 100,
-      credentials: () => {
-        throw new Error('The keychain is locked');
-      },
-    });
-    expect((await failureOf(missing.call.who())).message).to.include('The keychain is locked');
-    await missing.close();
-    const strange = connect(here, verbs, { timeoutMs: 100, credentials: { run: () => {} } });
+    const credentials = (): never => {
+      throw new Error('The keychain is locked');
+    };
+    expect(await whyNotYet({ credentials })).to.include('The keychain is locked');
+    const strange = connect(here, verbs, { timeoutMs: 500, credentials: { run: () => {} } });
     expect((await failureOf(strange.call.who())).message).to.include(
       'a function cannot be encoded',
     );
@@ -106,10 +116,7 @@ describe('Authentication', () => {
       handshakeTimeoutMs: 50,
       authenticate: () => new Promise(() => {}),
     });
-    const client = connect(here, verbs, { timeoutMs: 100 });
-    const { message } = await failureOf(client.call.who());
-    expect(message).to.include('No hello within 50 ms');
-    await client.close();
+    expect(await whyNotYet()).to.include('No hello within 50 ms');
     await server.close();
   });
 
@@ -188,7 +195,7 @@ describe('Authentication', () => {
     const faults: string[] = [];
     server.on('fault', ({ error }) => faults.push(error.message));
     const client = connect(here, verbs, { random: () => 0 });
-    const error = await failureOf(client.call.who(undefined, { timeoutMs: 50 }));
+    const error = await failureOf(client.call.who(undefined, { timeoutMs: 500 }));
     expect(error.outcome).to.equal('not-executed');
     expect(faults[0]).to.include('could not be processed');
     client.destroy();
