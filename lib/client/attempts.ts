@@ -189,6 +189,7 @@ export class Attempts {
   /** Sends a call again, but not before so long. Meanwhile it needs no link. */
   sendAgainIn(call: Call, delayMs: number): void {
     if (call.isSettled) return;
+    call.stream?.rewind();
     const { clock } = this.#options;
     const { past } = call;
     past.retryAlarm ??= new Alarm(wheelOf(clock), () => this.#calls.sendAgain([call]));

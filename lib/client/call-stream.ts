@@ -193,6 +193,11 @@ export class CallStream implements LinkedStream, Telling {
     this.#sent?.begin(call.number, link.maxFrameBytes);
   }
 
+  /** It is decided that the call is sent again, now or later. */
+  rewind(): void {
+    this.#sent?.rewind();
+  }
+
   /** The server has the call from an earlier link: its streams go on here. */
   resume(link: LinkStreams): void {
     const { receiver } = this;

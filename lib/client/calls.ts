@@ -146,9 +146,8 @@ export class Calls implements AttemptsOwner {
     if (options || original || stream || this.#pacing.isOn) {
       this.#bounds.begin(call, original?.madeAt ?? clock.now());
     }
-    const { byteLength } = call;
     let objection = this.#pacing.isOn ? this.#pacing.objectionTo(call) : undefined;
-    if (this.#pendingBytes + byteLength > maxOutgoingBytes) {
+    if (this.#pendingBytes + call.byteLength > maxOutgoingBytes) {
       const code = 'ERR_HOLDFAST_OUTGOING_FULL';
       objection ??= limitError(verb, code, 'maxOutgoingBytes', maxOutgoingBytes);
     }
@@ -156,7 +155,7 @@ export class Calls implements AttemptsOwner {
       this.#bounds.end(call);
       return notMade(verb, clock, reject, objection);
     }
-    this.#pendingBytes += byteLength;
+    this.#pendingBytes += call.byteLength;
     if (table.size === 0) this.#wheel.hold();
     table.add(call);
     this.#queue.push(call);
@@ -238,6 +237,7 @@ export class Calls implements AttemptsOwner {
     // A listener that was told of it may have ended it.
     const pending = calls.filter(({ isSettled }) => !isSettled);
     if (pending.length === 0) return;
+    for (const { stream } of pending) stream?.rewind();
     this.#queue.pushFront(pending);
     this.#owner.schedule();
   }

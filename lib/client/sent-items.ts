@@ -64,6 +64,14 @@ export class SentItems {
     return !isKept && typeof this.#source !== 'function';
   }
 
+  /**
+   * It is decided that the call is sent again. What is still here stays, though the source may go on
+   * until then: it would not be begun again.
+   */
+  rewind(): void {
+    if (this.#sender.isRewindable) this.#sender.rewind();
+  }
+
   /** From the first item, in an attempt that knows nothing of those before it. */
   begin(number: number, maxFrameBytes: number): void {
     if (this.#sender.isRewindable) {

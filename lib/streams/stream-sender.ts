@@ -1,5 +1,6 @@
 import { HoldfastError } from '../errors.ts';
 import type { EncodedItem, Outgoing, StreamCodec } from '../protocols/protocol.ts';
+import { acknowledgeBytes } from './stream-receiver.ts';
 
 /** What follows the last item on each link: the END of a request, the answer of a call. */
 export type Tail = (target: Outgoing, sender: StreamSender) => void;
@@ -8,7 +9,10 @@ export type Tail = (target: Outgoing, sender: StreamSender) => void;
 export interface SenderLimits {
   /** Largest message that the far side takes; a whole item may be no larger. */
   readonly maxFrameBytes: number;
-  /** So many bytes of items may be kept until the far side has them, and the last item beyond. */
+  /**
+   * So many bytes of items may be kept until the far side has them, and the last item beyond; at the
+   * least what the far side may leave unacknowledged.
+   */
   readonly maxBufferedBytes: number;
   /**
    * What the far side has is kept too, as long as all of the stream costs no more than that: then it
@@ -31,7 +35,8 @@ export class StreamSender {
   maxFrameBytes: number;
   readonly #codec: StreamCodec;
   readonly #maxBufferedBytes: number;
-  readonly #isRewound: boolean;
+  /** What the far side has is kept too while all of the stream costs no more. */
+  readonly #rewoundBytes: number;
   /** Items that are kept, from `#first` on: the first is the one behind `#dropped`. */
   #items: EncodedItem[] = [];
   #first = 0;
@@ -57,8 +62,9 @@ export class StreamSender {
     this.number = number;
     this.#codec = codec;
     this.maxFrameBytes = limits.maxFrameBytes;
-    this.#maxBufferedBytes = limits.maxBufferedBytes;
-    this.#isRewound = limits.isRewound === true;
+    // With less it could wait for a far side that need not acknowledge yet.
+    this.#maxBufferedBytes = Math.max(limits.maxBufferedBytes, acknowledgeBytes);
+    this.#rewoundBytes = limits.isRewound ? limits.maxBufferedBytes : 0;
   }
 
   /** How many items were pushed. */
@@ -238,9 +244,7 @@ export class StreamSender {
 
   /** Lets go of what the far side has, unless it may be wanted again. */
   #drop(): void {
-    if (this.#isRewound && this.#dropped === 0 && this.#pushedCost <= this.#maxBufferedBytes) {
-      return;
-    }
+    if (this.#dropped === 0 && this.#pushedCost <= this.#rewoundBytes) return;
     if (this.#dropped === this.#acknowledged) return;
     for (; this.#dropped < this.#acknowledged; this.#dropped++) {
       this.#items[this.#first++] = dropped;
