@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Client, type ClientOptions, connect, safeties } from '../../lib/index.ts';
 import { pipe } from '../../lib/media/pipe.ts';
-import { blockLoop } from '../support/busy.ts';
+import { blockLoop, blockWhile } from '../support/busy.ts';
 import { type Compiled, compile } from '../support/compiled.ts';
 import { failureOf } from '../support/failure.ts';
-import { ended, isAlive } from '../support/processes.ts';
+import { ended, isAlive, isRunning } from '../support/processes.ts';
 import { expectTruth, type Told, toldOf } from '../support/truth.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
@@ -83,9 +83,9 @@ describe('A program behind a pipe that dies', () => {
   for (const [death, die] of Object.entries(deaths)) {
     it(`costs no call when it is idle and our event loop is blocked (${death})`, async () => {
       for (let round = 0; round < rounds; round++) {
-        await die(await pidOf(client));
-        // Long enough for it to be gone, also on a busy machine.
-        blockLoop(150);
+        const pid = await pidOf(client);
+        await die(pid);
+        blockWhile(() => isRunning(pid));
         const name = `after ${death} ${round}`;
         expect(await client.call.mutate(name)).to.equal(`done ${name}`);
         expect(executions().of(name)).to.equal(1);

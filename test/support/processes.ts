@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Whether a process runs, or has ended and nobody has taken note of it. */
 export function isAlive(pid: number): boolean {
@@ -15,7 +15,9 @@ export function isRunning(pid: number): boolean {
   if (process.platform !== 'linux') return isAlive(pid);
   try {
     const [, state] = /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
-    return state !== 'Z' && state !== 'X';
+    if (state !== 'Z' && state !== 'X') return true;
+    // Its first thread has ended; what it has open is closed with the last one.
+    return readdirSync(`/proc/${pid}/task`).length > 1;
   } catch {
     return false;
   }
