@@ -193,9 +193,10 @@ export class CallStream implements LinkedStream, Telling {
     this.#sent?.begin(call.number, link.maxFrameBytes);
   }
 
-  /** It is decided that the call is sent again, now or later. */
+  /** It is decided that the call is sent again, now or later: its items will all come once more. */
   rewind(): void {
     this.#sent?.rewind();
+    if (this.#resumeFrom === undefined) this.receiver?.restart();
   }
 
   /** The server has the call from an earlier link: its streams go on here. */

@@ -1,5 +1,14 @@
 import { expect } from 'chai';
-import { connect, idempotent, mutate, read, refuse, type Server, serve } from '../../lib/index.ts';
+import {
+  connect,
+  idempotent,
+  mutate,
+  read,
+  refuse,
+  type Server,
+  serve,
+  transient,
+} from '../../lib/index.ts';
 import { until } from '../support/road.ts';
 
 const verbs = {
@@ -119,5 +128,34 @@ describe('An upload that is to be sent again from its first item', () => {
     };
     const items = await sent('plain', () => goOn());
     expect([items, taken.length]).to.deep.equal([[1, 2, 3, 4, 5], 2]);
+  });
+});
+
+describe('Items of a call that is to be made again from the first one', () => {
+  it('are not given while that is waited for: each comes once', async () => {
+    const verbs = { give: read.serverStream<void, number>() };
+    let executions = 0;
+    const server = await serve(
+      verbs,
+      {
+        give: async function* () {
+          executions++;
+          yield* [1, 2, 3];
+          if (executions === 1) throw transient(new Error('overheated'));
+          yield* [4, 5];
+        },
+      },
+      { listen: 'tcp://127.0.0.1:0' },
+    );
+    const client = connect(server.urls[0] as string, verbs, { retryBudget: false });
+    const got: number[] = [];
+    const items = client.call.give();
+    // The items wait here, and so does the call.
+    await new Promise((resolve) => client.once('replay', resolve));
+    for await (const item of items) got.push(item);
+    expect([got, executions]).to.deep.equal([[1, 2, 3, 4, 5], 2]);
+    client.destroy();
+    await client.closed;
+    await server.close();
   });
 });
