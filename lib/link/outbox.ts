@@ -25,6 +25,12 @@ const lastingRanges = 1_024;
 
 const nothing = new Uint8Array(0);
 
+/** Whose memory is used again when what was lent of it is through. */
+export interface Lender {
+  /** So many ranges of this memory are needed no more. */
+  giveBack(buffer: Uint8Array, count: number): void;
+}
+
 /**
  * The output side of a link: messages wait here in order. Messages that are ready together leave
  * together, a long one in parts.
@@ -51,6 +57,10 @@ export class Outbox {
   #written = 0;
   /** What the next write takes at most. */
   #portionBytes = writeBytes;
+  /** Memory of which so many ranges are lent, since it was through last. */
+  #lent: Uint8Array = nothing;
+  #loans = 0;
+  #lender: Lender | undefined;
   #closed = false;
   #isFinishing = false;
   readonly #isJudged: boolean;
@@ -112,9 +122,26 @@ export class Outbox {
     this.push(buffer, 0, buffer.byteLength);
   }
 
+  /** Appends a range whose lender gets it back when the operating system has it. */
+  pushLent(buffer: Uint8Array, start: number, end: number, lender: Lender): void {
+    this.push(buffer, start, end);
+    // Nobody waits for memory that is not lent from any more.
+    if (this.#lent !== buffer) this.#loans = 0;
+    this.#lent = buffer;
+    this.#lender = lender;
+    this.#loans++;
+  }
+
   /** Writes what waits, unless a write is outstanding; then it goes on by itself. */
   flush(): void {
     while (this.#first < this.#behind && this.#mayWrite()) this.#write();
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
+    if (this.#loans === 0 || this.#first < this.#behind || this.#channel.isThrough !== true) return;
+    this.#lender?.giveBack(this.#lent, this.#loans);
+    this.#loans = 0;
   }
 
   /** Writes what waits if it is much already; false when it had better wait for the turn's end. */
@@ -213,6 +240,7 @@ export class Outbox {
     }
     this.#written = upTo;
     if (this.#closed) return;
+    this.#giveBack();
     this.#refill();
     if (this.#first < this.#behind) {
       this.flush();

@@ -125,7 +125,8 @@ export interface Channel {
   start(user: ChannelUser): void;
   /**
    * True while the operating system has all that was written: another write may begin although
-   * earlier ones are pending. Their `taken` are called in their order.
+   * earlier ones are pending, and the memory of what was written may be written over. Their `taken`
+   * are called in their order.
    */
   readonly isThrough?: boolean;
   /**

@@ -1,3 +1,4 @@
+import type { Lender } from '../link/outbox.ts';
 import type { Peer } from '../media/medium.ts';
 import type { ArrivedItem, UnknownFate } from '../protocols/protocol.ts';
 import type { Sending } from '../streams/courier.ts';
@@ -20,8 +21,12 @@ export interface SessionLink {
   /** When something came last. */
   readonly heardAt: number;
   readonly streams: StreamLink;
-  /** Sends a frame that answers a call. */
-  send(frame: RecordedFrame): void;
+  /**
+   * Sends a frame that answers a call.
+   *
+   * @param lender gets its memory back, if nobody needs it afterwards
+   */
+  send(frame: RecordedFrame, lender?: Lender): void;
   /** The server cannot tell whether it executed the call. */
   unknown(number: number, fate: UnknownFate): void;
   /** Ends now; nothing more is read from it. */

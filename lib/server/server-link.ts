@@ -1,7 +1,7 @@
 import { HoldfastError } from '../errors.ts';
 import { Arrival } from '../link/arrival.ts';
 import { closeTimeoutMs, lifeSignMs } from '../link/limits.ts';
-import { Outbox } from '../link/outbox.ts';
+import { type Lender, Outbox } from '../link/outbox.ts';
 import { PingWatch } from '../link/ping-watch.ts';
 import type { Channel, ChannelUser, Peer } from '../media/medium.ts';
 import { encodeRefusal, encodeUnknown } from '../protocols/holdfast/answer-frames.ts';
@@ -85,9 +85,10 @@ export class ServerLink implements ChannelUser, ServerSink {
   }
 
   /** Sends a frame that answers a call. */
-  send({ buffer, start, end, body }: RecordedFrame): void {
+  send({ buffer, start, end, body }: RecordedFrame, lender?: Lender): void {
     if (this.#isGone) return;
-    this.#outbox.push(buffer, start, end);
+    if (lender === undefined) this.#outbox.push(buffer, start, end);
+    else this.#outbox.pushLent(buffer, start, end, lender);
     if (body !== undefined) this.#outbox.pushAll(body);
     this.#afterPush();
   }

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../errors.ts';
+import type { Lender } from '../link/outbox.ts';
 import type { Peer } from '../media/medium.ts';
 import type { ReplyWriter } from '../protocols/holdfast/reply-writer.ts';
 import type { Verdict } from '../protocols/protocol.ts';
@@ -275,14 +276,17 @@ export class Session {
   reply(number: number, value: unknown, recording: Recording): void {
     const { writer } = this.#context;
     writer.write(number, value, this.#maxFrameBytes);
-    this.#answer(number, writer, recording);
+    const isKept = recording !== 'none' || !writer.isShared;
+    this.#answer(number, writer, recording, isKept ? undefined : writer);
   }
 
   /** A reply in memory of its own; throws as {@link reply} does. */
   encodeReply(number: number, value: unknown): Buffer {
     const { writer } = this.#context;
     writer.write(number, value, this.#maxFrameBytes);
-    return wholeFrame(writer);
+    const frame = wholeFrame(writer);
+    writer.giveBack(writer.buffer, 1);
+    return frame;
   }
 
   /** The client has settled all calls below `number` and does not ask for them again. */
@@ -333,12 +337,12 @@ export class Session {
     this.#answer(number, frameOf(frame), 'none');
   }
 
-  #answer(number: number, frame: RecordedFrame, recording: Recording): void {
+  #answer(number: number, frame: RecordedFrame, recording: Recording, lender?: Lender): void {
     // Now: a client that comes back before the handler's last promises have settled would be told
     // that it runs, and wait for an answer that has gone already.
     if (this.running.size > 0) this.running.delete(number);
     if (recording !== 'none') this.records.keep(number, frame, recording === 'spare');
-    this.#link?.send(frame);
+    this.#link?.send(frame, lender);
     this.#heir?.(number, { frame: wholeFrame(frame), isRecorded: recording !== 'none' });
   }
 

@@ -162,4 +162,35 @@ describe('FrameWriter', () => {
     }
     for (const [frame, header] of written) expectWhole(frame, header);
   });
+
+  it('uses memory again when all of its frames were given back, and not before', () => {
+    const writer = new FrameWriter();
+    const [first, second, third] = ['one', 'two', { three: 3 }].map((value) =>
+      write(writer, value),
+    ) as [Written, Written, Written];
+    writer.giveBack(first.buffer, 2);
+    const fourth = write(writer, 'four');
+    expect(fourth.start).to.equal(third.end);
+    for (const frame of [first, second, third, fourth]) expectWhole(frame);
+    writer.giveBack(first.buffer, 2);
+    const fifth = write(writer, 'five');
+    expect(fifth.buffer).to.equal(first.buffer);
+    expect(fifth.start).to.equal(first.start);
+    expectWhole(fifth);
+  });
+
+  it('does not use memory again that a frame of its own, or of an earlier slab, was in', () => {
+    const writer = new FrameWriter();
+    const first = write(writer, 'first');
+    const own = write(writer, { long: 'x'.repeat(100_000) });
+    expect([first, own].map(({ buffer }) => buffer === first.buffer)).to.deep.equal([true, false]);
+    writer.giveBack(own.buffer, 1);
+    expect(write(writer, 'second').start).to.equal(first.end);
+    let last = write(writer, 'third');
+    while (last.buffer === first.buffer) last = write(writer, 'y'.repeat(1_000));
+    writer.giveBack(first.buffer, 1_000);
+    expect(write(writer, 'fourth').start).to.equal(last.end);
+    expectWhole(first);
+    expectWhole(last);
+  });
 });
