@@ -3,6 +3,7 @@ import { HoldfastError, isHoldfastError, messageOf } from '../../errors.ts';
 import { ValueForm } from './frames.ts';
 import { inspectValue } from './inspect.ts';
 import { isEndless } from './parts.ts';
+import { writePlain } from './plain-writer.ts';
 import { isShort, readShort } from './short-values.ts';
 import { refuseViews } from './views.ts';
 
@@ -89,6 +90,7 @@ export function packInto(
   result: Packed,
 ): void {
   refuseNesting();
+  if (packPlain(buffer, start, headerBytes, value, result)) return;
   // msgpackr starts at multiples of eight and keeps what is reserved: the difference goes there.
   const aligned = start & ~7;
   const reserved = start - aligned + headerBytes;
@@ -125,6 +127,29 @@ export function packInto(
     packing = undefined;
     packr.useBuffer(fullBuffer);
     packr.position = fullBuffer.length;
+  }
+}
+
+/** The quick way; false when the value has to go the other. */
+function packPlain(
+  buffer: Buffer,
+  start: number,
+  headerBytes: number,
+  value: unknown,
+  result: Packed,
+): boolean {
+  isPacking = true;
+  try {
+    const end = writePlain(buffer, start + headerBytes, value);
+    if (end < 0) return false;
+    result.buffer = buffer;
+    result.start = start;
+    result.end = end;
+    return true;
+  } catch (error) {
+    throw encodeError(error);
+  } finally {
+    isPacking = false;
   }
 }
 
