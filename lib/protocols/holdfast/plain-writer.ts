@@ -47,7 +47,9 @@ function writeValue(buffer: Buffer, value: unknown, depth: number): boolean {
       buffer[position + 2] = 0;
       position += 3;
       return true;
-    default:
+    case 'bigint':
+    case 'symbol':
+    case 'function':
       return false;
   }
 }
