@@ -27,14 +27,17 @@ const asItIs = [
   fileURLToPath(new URL('../support/stdio-main.ts', import.meta.url)),
 ];
 
-describe('Serving on stdin and stdout', () => {
+/** The program as it is takes long for its start on a busy machine. */
+const patienceMs = 60_000;
+
+describe('Serving on stdin and stdout', function () {
+  this.timeout(patienceMs);
   let program: Compiled;
   let folder: string;
   let log: string;
   let clients: Client<typeof verbs>[];
 
-  before(async function () {
-    this.timeout(30_000);
+  before(async () => {
     // Node makes it when it is first asked for, and then it stays: no test has left that behind.
     expect(process.stdin.destroyed).to.equal(false);
     program = await compile('./stdio-main.ts');
