@@ -158,7 +158,6 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
    */
   pump(justHeardAt?: number): void {
     if (this.#isGone || this.outbox.writing) return;
-    this.#pongs.reset();
     const { owner, options } = this.#context;
     const mayCall = this.isOpen && owner.waiting > 0 && this.inFlight < this.#maxCalls;
     if (!mayCall || this.stall?.isSuspended || this.#probe.running || this.#isVerifying) {
@@ -323,7 +322,7 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
 
   onPing(token: number): void {
     if (this.#isGone) return;
-    this.#pongs.count(this.label);
+    this.#pongs.count(this.label, this.outbox.writtenBytes);
     this.#tell(this.#wire.pong?.(token));
   }
 

@@ -3,17 +3,21 @@ import { linkFaults } from './link-faults.ts';
 /** A server that has more answers to its pings on the way does not read them. */
 const maxPongs = 1_000;
 
-/** Counts answers to pings that have not left yet. */
+/**
+ * Counts answers to pings that have not left yet. Behind a long message they wait, and a server to
+ * which that takes long to arrive goes on to ping: what counts is that nothing leaves.
+ */
 export class PongLimit {
   #pongs = 0;
+  #leftBytes = 0;
 
-  /** @throws HoldfastError `ERR_HOLDFAST_PROTOCOL` when they are too many */
-  count(link: string): void {
+  /**
+   * @param leftBytes what has left on the link so far
+   * @throws HoldfastError `ERR_HOLDFAST_PROTOCOL` when they are too many
+   */
+  count(link: string, leftBytes: number): void {
+    if (leftBytes !== this.#leftBytes) this.#pongs = 0;
+    this.#leftBytes = leftBytes;
     if (++this.#pongs > maxPongs) throw linkFaults.pingsTooFast(link);
-  }
-
-  /** All have left. */
-  reset(): void {
-    this.#pongs = 0;
   }
 }
