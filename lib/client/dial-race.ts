@@ -11,7 +11,7 @@ export interface DialRaceOwner {
    * Says hello on a channel. False when it is too early for that: the race asks again after a while.
    */
   greet(channel: Channel): boolean;
-  /** The hello that was said last has waited too long for its answer. */
+  /** The hello that was said last has waited too long for its answer, and can be said elsewhere. */
   onUnanswered(): void;
   /** A dial failed: the address cannot be reached. */
   onFailed(error: unknown): void;
@@ -109,7 +109,7 @@ export class DialRace {
       this.stop(unused);
       return;
     }
-    if (now >= this.#helloEndsAt(now)) {
+    if (now >= this.#helloEndsAt(now) && this.#spares.size > 0) {
       this.#greetedAt = undefined;
       patience?.helloLost();
       this.#owner.onUnanswered();
@@ -126,14 +126,15 @@ export class DialRace {
   }
 
   /**
-   * When that is of use: at once where packets are lost. Where a hello is not answered for long, it
-   * shows by another connect whether they are.
+   * When that is of use: at once where packets are lost, and when the hello has had its time. Where a
+   * first hello is not answered for long, it shows by another connect whether packets are lost.
    */
   #reserveAt(now: number): number {
     const { patience } = this.#terms;
     if (patience === undefined || this.#spares.size > 0) return never;
     if (patience.isLossy(now)) return now;
-    return this.#greetedAt === undefined ? never : this.#greetedAt + patience.doubtMs;
+    if (this.#greetedAt === undefined) return never;
+    return Math.min(this.#greetedAt + patience.doubtMs, this.#helloEndsAt(now));
   }
 
   /** True while a hello waits for its answer, or has got it: hello is not said on another channel. */
@@ -141,8 +142,9 @@ export class DialRace {
     return this.#greetedAt !== undefined || this.isResting;
   }
 
-  /** When that has lasted for long enough. */
+  /** When that has lasted for long enough. A hello is not given up before there is another channel. */
   #endsAt(now: number): number {
+    if (this.#spares.size === 0) return this.#restsUntil;
     return Math.min(this.#helloEndsAt(now), this.#restsUntil);
   }
 

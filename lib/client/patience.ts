@@ -66,7 +66,7 @@ const tripsPerAnswer = 4;
 const firstMs = 1_000;
 
 /** After so many in a row that were in vain the wait doubles. */
-const stepOf = { connects: 4, hellos: 4, slow: 1 } as const;
+const stepOf = { connects: 8, hellos: 4, slow: 1 } as const;
 
 /**
  * Where packets are known to be lost, the least wait is so many times shorter. It is there for servers

@@ -145,6 +145,20 @@ describe('A race of dials', () => {
     expect(greeted).to.have.length(2);
   });
 
+  it('does not give a hello up before there is another channel to say it on', async () => {
+    patience.connectLost(clock.now());
+    begin(patience);
+    const [first, second] = [new ScriptedChannel(), new ScriptedChannel()];
+    dials[0]?.open(first);
+    await pass(2_000);
+    expect([unanswered, greeted.length]).to.deep.equal([0, 1]);
+    expect(open()).to.be.within(1, 3);
+    dials.at(-1)?.open(second);
+    await pass(4);
+    expect(unanswered).to.equal(1);
+    expect(greeted).to.have.length(2);
+  });
+
   it('keeps one channel in reserve after its end, and closes it soon', async () => {
     patience.connectLost(clock.now());
     begin(patience);
@@ -216,12 +230,14 @@ describe('A race of dials', () => {
     await pass(120);
     expect(dials).to.have.length(2);
     expect(unanswered).to.equal(0);
-    // That one is not answered either.
+    // That one is not answered either, nor are the next.
     await pass(400);
-    expect(unanswered).to.equal(1);
+    expect(dials.length).to.be.greaterThan(2);
+    expect(unanswered).to.equal(0);
     dials.at(-1)?.open(second);
     await pass(20);
-    expect(greeted).to.deep.equal([first, second]);
+    expect(unanswered).to.equal(1);
+    expect(greeted).to.have.length(2);
   });
 
   it('does not give up a hello for a slow server because a dial in reserve is refused', async () => {

@@ -49,9 +49,9 @@ describe('Patience', () => {
   it('waits longer and longer for connects that are not answered, up to a bound', () => {
     patience.connected(10);
     const waits: number[] = [];
-    for (let lost = 0; lost < 40; lost++) {
+    for (let lost = 0; lost < 80; lost++) {
       patience.connectLost(0);
-      if (lost % 4 === 0) waits.push(patience.connectMs(0));
+      if (lost % 8 === 0) waits.push(patience.connectMs(0));
     }
     expect(waits.slice(0, 10)).to.deep.equal([
       50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 8_000, 8_000,
