@@ -99,10 +99,8 @@ export class Dialler implements DialRaceOwner {
 
   /** A fresh link takes the place of this one; it may still bring answers, for a while. */
   leave(link: ClientLink): void {
-    const { patiences, options } = this.#context;
     const { left } = this.#room;
-    // It is the path that costs the calls, and not the server: it need not be spared.
-    link.isForgiven = patiences?.of(link.medium)?.isLossy(options.clock.now()) === true;
+    this.#forgive(link);
     this.#left.add(link);
     link.supersede();
     for (const older of this.#left) {
@@ -112,6 +110,21 @@ export class Dialler implements DialRaceOwner {
     }
   }
 
+  /** This link, which was silent, gives way to a fresh one, whose hello was answered. */
+  giveWay(link: ClientLink, fresh: ClientLink): void {
+    const { patiences, options } = this.#context;
+    const tookMs = options.clock.now() - this.#greetedAt;
+    const isOutrun = patiences?.of(link.medium)?.isOutrun(tookMs) === true;
+    if (fresh === this.#opening && isOutrun) link.isForgiven = true;
+    this.leave(link);
+  }
+
+  /** Where it is the path that costs the calls on a link, and not the server, that need not be spared. */
+  #forgive(link: ClientLink): void {
+    const { patiences, options } = this.#context;
+    link.isForgiven ||= patiences?.of(link.medium)?.isLossy(options.clock.now()) === true;
+  }
+
   /** A connection ended before its hello. False when the link is none of this dialler's. */
   lost(link: ClientLink, cause: Error | undefined): boolean {
     this.#left.delete(link);
@@ -119,7 +132,11 @@ export class Dialler implements DialRaceOwner {
       this.#owner.onUnansweredEnded();
       return true;
     }
-    if (link !== this.#opening) return false;
+    if (link !== this.#opening) {
+      // A hello on a fresh link has ended it, although that was not answered.
+      if (link.stall?.isSuspended) this.#forgive(link);
+      return false;
+    }
     this.#fail(cause ?? endedEarly(link.label));
     return true;
   }

@@ -140,7 +140,7 @@ export class Links implements LinkOwner<ClientLink>, CallsOwner, DiallerOwner {
       // With sessions the server has fenced every older link; this side may not know yet.
       const why = `${other.label} gave way to ${link.label}`;
       const fenced = new HoldfastError('ERR_HOLDFAST_LOST', why);
-      if (other.stall?.isSuspended) this.#dialler.leave(other);
+      if (other.stall?.isSuspended) this.#dialler.giveWay(other, link);
       else other.destroy(fenced);
       this.calls.attempts.onLost(other, fenced, true);
     }

@@ -126,6 +126,15 @@ export class Patience {
     this.#deafHellos = 0;
   }
 
+  /**
+   * A hello was answered after so long while another link to the same server was silent. A server that
+   * answers as fast as ever is not slow: what the other link lacks was lost.
+   */
+  isOutrun(tookMs: number): boolean {
+    const leastMs = this.#afterMs / slowFactor.least;
+    return tookMs <= Math.max(leastMs, tripsPerAnswer * this.#hellos.leastMs);
+  }
+
   /** A hello was not answered in time. */
   helloLost(): void {
     this.#deafHellos++;

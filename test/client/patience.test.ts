@@ -67,6 +67,14 @@ describe('Patience', () => {
     expect(patience.isLossy(11_000)).to.equal(false);
   });
 
+  it('knows a server that answers a hello as fast as ever, which is not slow', () => {
+    patience.greeted(10);
+    expect([40, 41].map((tookMs) => patience.isOutrun(tookMs))).to.deep.equal([true, false]);
+    patience = new Patience(afterMs);
+    patience.greeted(1);
+    expect([25, 26].map((tookMs) => patience.isOutrun(tookMs))).to.deep.equal([true, false]);
+  });
+
   it('leaves a silent link at once where packets are lost, and late where a server may be slow', () => {
     patience.ponged(10);
     expect(patience.leaveMs(0)).to.equal(1_600);

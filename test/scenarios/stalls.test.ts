@@ -1,8 +1,10 @@
 import { expect } from 'chai';
 import type { ClientOptions } from '../../lib/client/options.ts';
 import { type Client, connect, defineVerbs, mutate, type Server, serve } from '../../lib/index.ts';
+import { VirtualClock } from '../../lib/testing/index.ts';
 import { all, Gate } from '../support/gate.ts';
 import { Middleman } from '../support/middleman.ts';
+import { settled } from '../support/recorder.ts';
 import { Executions, verbs } from '../support/verbs.ts';
 
 const runs = 30;
@@ -91,6 +93,37 @@ describe('A link that stalls while the path is good for others', () => {
     gate.release();
     expect(await Promise.all(calls)).to.deep.equal(['done x', 'done y']);
     expect(gate.executions.counts()).to.deep.equal({ x: 1, y: 1 });
+  });
+
+  it('costs no budget when a hello is answered at once meanwhile: the server is not slow', async function () {
+    this.timeout(20_000);
+    const clock = new VirtualClock({ turns: 'real' });
+    const { client, path } = await join(server, { clock, random: () => 0, timeoutMs: 60_000 });
+    // The one on which hello was said last; there may be one in reserve.
+    let used = path.last;
+    path.onLine = (line) => {
+      line.onUp = () => {
+        used = line;
+        line.onUp = () => {};
+      };
+    };
+    for (const round of [1, 2, 3]) {
+      await client.call.read(`before ${round}`);
+      const silent = used;
+      silent.halt('down');
+      const calls = Array.from({ length: 10 }, (_, number) =>
+        client.call.read(`${round} ${number}`),
+      );
+      const results = Promise.allSettled(calls);
+      while (used === silent) {
+        await settled(() => path.lines.length);
+        if (used === silent) await clock.pass(10);
+      }
+      // From here on no time passes.
+      const failed = (await results).filter(({ status }) => status === 'rejected');
+      expect(failed).to.deep.equal([]);
+    }
+    expect(Math.max(...Object.values(executions.counts()))).to.equal(2);
   });
 
   it('is kept when it comes round before hello was said on another', async () => {
