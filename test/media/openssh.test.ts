@@ -299,14 +299,12 @@ describe('The system’s ssh', () => {
       it(`when it ignores the end of its stdin and SIGTERM (${how})`, async () => {
         const user = new Recorder(await dial({ host: 'stubborn' }));
         const [{ pid }] = (await connected(user)) as [Start];
-        const startedAt = performance.now();
         if (how !== 'destroy') user.channel.close();
         user.channel.destroy();
         expect(await user.closed).to.equal(undefined);
         // The close does not wait for it.
-        expect(performance.now() - startedAt).to.be.below(500);
+        expect(isThere(pid)).to.equal(true);
         await gone(pid);
-        expect(performance.now() - startedAt).to.be.below(4_000);
       });
     }
 

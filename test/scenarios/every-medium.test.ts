@@ -217,13 +217,13 @@ describe('The promises, over every medium', function () {
 
       it('does not keep a process alive that has nothing left to do', async () => {
         const { url, env } = road.directions as Directions;
-        const options = { timeout: 8_000, env: { ...process.env, ...env } };
+        const options = { timeout: 25_000, env: { ...process.env, ...env } };
         for (const [what, text] of Object.entries({ call: 'done x', ready: 'ready' })) {
           const start = performance.now();
           const { stdout } = await run(process.execPath, [idler.path, url, what], options);
           expect(stdout.trim()).to.equal(text);
           // The deadlines of its calls are far away.
-          expect(performance.now() - start).to.be.below(6_000);
+          expect(performance.now() - start).to.be.below(20_000);
           // What it has started is gone too.
           await until(() => road.running().length === 0);
         }

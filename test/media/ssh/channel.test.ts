@@ -183,7 +183,7 @@ describe('A channel of ssh2', () => {
     expect(connection.ends, 'while bytes come').to.equal(0);
     clearInterval(trickle);
     while (connection.ends === 0) await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(performance.now() - startedAt).to.be.below(2_000);
+    expect(performance.now() - startedAt).to.be.below(10_000);
     await close();
     expect(user.cause?.message).to.match(/exited with code 7$/);
   });

@@ -61,10 +61,10 @@ describe('An idle ssh connection', () => {
     it(`does not keep the process alive, nor does its keepalive (${what})`, async () => {
       const startedAt = performance.now();
       const { stdout } = await run(process.execPath, ['--import=tsx', program, url, what], {
-        timeout: 8_000,
+        timeout: 25_000,
       });
       expect(stdout.trim()).to.equal(text);
-      expect(performance.now() - startedAt).to.be.below(6_000);
+      expect(performance.now() - startedAt).to.be.below(20_000);
     });
   }
 });

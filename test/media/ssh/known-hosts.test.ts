@@ -150,9 +150,9 @@ describe('known_hosts', () => {
     const pattern = 'a*'.repeat(400).slice(0, 800);
     const line = `${`${pattern}b,`.repeat(10)} ${plain}`;
     const text = `${line}\n`.repeat(50);
-    const startedAt = performance.now();
+    const before = process.cpuUsage();
     expect(found('a'.repeat(255), text)).to.deep.equal([]);
-    expect(performance.now() - startedAt).to.be.below(2_000);
+    expect(process.cpuUsage(before).user).to.be.below(2_000_000);
   });
 
   it('never throws, whatever a file is made of', () => {
