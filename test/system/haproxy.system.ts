@@ -72,10 +72,8 @@ describe('Behind a real HAProxy', () => {
     for (let loss = 0; loss < 3; loss++) await lostLink(client);
     handlers.release();
     expect(await Promise.all(calls)).to.deep.equal(names.map((name) => `done ${name}`));
-    const [ofRead, ...others] = names.map((name) => handlers.executions.of(name));
-    // It was sent again each time, as it may be.
-    expect(ofRead).to.be.above(1);
-    expect(others).to.deep.equal([1, 1, 1, 1]);
+    // That a read is executed again would do no harm; but its server says that it runs.
+    expect(names.map((name) => handlers.executions.of(name))).to.deep.equal([1, 1, 1, 1, 1]);
   });
 
   it('costs nothing and is not even noticed when it is reloaded and the old process finishes', async () => {
