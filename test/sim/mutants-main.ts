@@ -4,7 +4,7 @@
  *
  *     npm run sim:mutants [-- --minutes M] [--first N] [WORD ...]
  *
- *     --minutes M   for so long it looks for each, at most (default 5)
+ *     --minutes M   for so long it looks for each, at most (default 10)
  *     --first N     the first seed (default 1)
  *     WORD ...      only the defects whose names have these words
  *
@@ -19,7 +19,7 @@ import { mutated } from './mutate.ts';
 
 const { values, positionals } = parseArgs({
   options: {
-    minutes: { type: 'string', default: '5' },
+    minutes: { type: 'string', default: '10' },
     first: { type: 'string', default: '1' },
   },
   allowPositionals: true,
