@@ -52,6 +52,7 @@ export {
 } from './errors.ts';
 export { type HandOverOptions, type HandOverReport, handOver } from './handover/hand-over.ts';
 export { type InheritedListener, inherit } from './handover/inherit.ts';
+export { serve } from './handover/serve.ts';
 export type {
   Channel,
   ChannelUser,
@@ -95,7 +96,6 @@ export type { CallContext } from './server/call-context.ts';
 export type { GivenItems, HandlerOf, Handlers, StreamContext } from './server/handlers.ts';
 export { type ServerOptions, serverDefaults } from './server/options.ts';
 export type { Authenticate, Principal } from './server/principal.ts';
-export { serve } from './server/serve.ts';
 export type { DrainOptions, DrainReport, Server, ServerEvents } from './server/server.ts';
 export type { CutCall } from './server/server-core.ts';
 export { type DrainOnSignalsOptions, drainOnSignals } from './server/signals.ts';

@@ -40,7 +40,7 @@ describe('the main module', () => {
     const args = ['--import', import.meta.resolve('tsx'), '--input-type=module'];
     const output = execFileSync(process.execPath, [...args, '--eval', probe, lib]);
     const loaded = JSON.parse(output.toString()) as string[];
-    expect(loaded).to.include.members(['index', 'client/client', 'media/tcp', 'server/serve']);
+    expect(loaded).to.include.members(['index', 'client/client', 'media/tcp', 'handover/serve']);
     const isLater = (name: string): boolean => later.some((start) => name.startsWith(start));
     expect(loaded.filter(isLater)).to.deep.equal([]);
   });

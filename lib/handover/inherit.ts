@@ -14,7 +14,6 @@ import {
   inheritanceError,
   takeInheritance,
 } from './environment.ts';
-import { handOverParts } from './parts.ts';
 
 /** A listener for a socket that this process was started with. */
 export interface InheritedListener extends PassedListener {
@@ -141,8 +140,6 @@ export function inherit(listen: string | Listener | readonly (string | Listener)
 export function inherit(
   listen?: string | Listener | readonly (string | Listener)[],
 ): Listener[] | undefined {
-  // What is wrong with it is told when a server hands over.
-  handOverParts().catch(() => {});
   const given = inheritance();
   if (listen === undefined) {
     if (given === undefined) return undefined;

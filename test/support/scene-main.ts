@@ -60,7 +60,7 @@ async function start(): Promise<Server> {
   const handlers = { read: work, idempotent: work, semi: work, once, mutate: work };
   return await serve(verbs, handlers, {
     ...options,
-    listen: inherit(listen),
+    listen: task.inherits === false ? listen : inherit(listen),
     ...(store === undefined ? {} : { completions: store }),
   });
 }

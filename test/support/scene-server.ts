@@ -26,6 +26,8 @@ export interface SceneTask {
   /** Where it finds its {@link SceneOrder}. */
   readonly order: string;
   readonly store?: ScenePlace;
+  /** False for one that looks for no sockets of a predecessor. */
+  readonly inherits?: boolean;
   readonly options?: Omit<ServerOptions, 'listen' | 'authenticate' | 'clock' | 'completions'>;
 }
 

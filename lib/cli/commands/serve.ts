@@ -1,8 +1,8 @@
 import { messageOf } from '../../errors.ts';
 import { handOver } from '../../handover/hand-over.ts';
 import { inherit } from '../../handover/inherit.ts';
+import { serve } from '../../handover/serve.ts';
 import type { Listener } from '../../media/medium.ts';
-import { serve } from '../../server/serve.ts';
 import type { DrainReport, Server } from '../../server/server.ts';
 import { drainOnSignals } from '../../server/signals.ts';
 import { optionError } from '../../util/check.ts';

@@ -1,7 +1,8 @@
+import type { Handlers } from '../server/handlers.ts';
+import type { ServerOptions } from '../server/options.ts';
+import type { Server } from '../server/server.ts';
 import type { Verbs } from '../verbs/verb.ts';
-import type { Handlers } from './handlers.ts';
-import type { ServerOptions } from './options.ts';
-import type { Server } from './server.ts';
+import { handOverParts } from './parts.ts';
 
 /**
  * Serves a registry's verbs. Resolves when the server listens at every address.
@@ -15,6 +16,9 @@ export async function serve<V extends Verbs>(
   options: ServerOptions,
 ): Promise<Server> {
   // A process that only calls does not need all that serves.
-  const { startServing } = await import('./start-serving.ts');
+  const [{ startServing }] = await Promise.all([
+    import('../server/start-serving.ts'),
+    handOverParts(),
+  ]);
   return startServing(verbs, handlers, options);
 }
