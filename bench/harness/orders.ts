@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Contender } from '../contender.ts';
 import type { Place } from '../place.ts';
-import { takeBallast } from './ballast.ts';
 import type { LoadOrder } from './load.ts';
 
 /** What the driver asks of a server process or a client process of a contender. */
@@ -52,7 +51,6 @@ export async function obey<Given extends { readonly do: string }>(
     }
     if (process.connected) process.send?.(message);
   };
-  takeBallast();
   process.on('disconnect', () => process.exit());
   process.on('message', (order: Given) => void answer(() => onOrder(order)));
   await answer(async () => undefined);
