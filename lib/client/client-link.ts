@@ -2,7 +2,6 @@ import type { HoldfastError, RemoteFailure } from '../errors.ts';
 import { Arrival } from '../link/arrival.ts';
 import { closeTimeoutMs } from '../link/limits.ts';
 import { Outbox, writeBytes } from '../link/outbox.ts';
-import { Probe } from '../link/probe.ts';
 import type { Channel, ChannelUser, Medium } from '../media/medium.ts';
 import type {
   ClientSink,
@@ -19,6 +18,7 @@ import { helloOf } from './hello.ts';
 import { linkFaults } from './link-faults.ts';
 import type { LinkContext, LinkedCall } from './link-owner.ts';
 import { LinkStreams } from './link-streams.ts';
+import { Look } from './look.ts';
 import { PongLimit } from './pong-limit.ts';
 import { markSentBefore, putOut } from './sent-calls.ts';
 import type { StallWatch, WatchedLink } from './stall-watch.ts';
@@ -72,17 +72,14 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
   readonly #wire: ClientWire;
   readonly #arrival: Arrival;
   readonly #context: LinkContext<ClientLink>;
-  readonly #probe: Probe;
+  readonly #look: Look;
   #maxCalls = 0;
   #heardBytes = 0;
   /** When something came last. */
   heardAt: number;
-  #probedAt = 0;
   /** How long the link had been silent when it was last written to; 0 once it has answered. */
   #silenceMs = 0;
   readonly #pulse: Heartbeat;
-  /** Calls wait for the answer to the ping. */
-  #isVerifying = false;
   readonly #pongs = new PongLimit();
 
   constructor(
@@ -104,16 +101,18 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
     // Where items never leave room, calls must get theirs all the same.
     this.outbox = new Outbox(channel, true, pump, () => this.streams.isBusy && pump());
     const find = (number: number) => owner.streamOn(this, number);
-    this.streams = new LinkStreams(codec, this.outbox, find, (turn) => clock.nextTurn(turn));
+    const nextTurn = (turn: () => void): void => clock.nextTurn(turn);
+    // While calls wait for a look they would have to wait for these next, and be looked at again.
+    const mustWait = (): boolean => this.#look.isRunning && this.#mayCall;
+    this.streams = new LinkStreams(codec, this.outbox, find, nextTurn, mustWait);
     // A stream that flows is no news, and need not be waited for.
     const newsBytes = (): number => this.#heardBytes - this.streams.heardBytes;
-    this.#probe = new Probe(clock, newsBytes, this.#onProbed.bind(this));
+    this.#look = new Look(context.options, newsBytes, this.#onLooked.bind(this));
     this.stall = context.patiences?.watch(this, owner);
     this.#pulse = new Heartbeat(this, () => this.#onAlarm(), this.stall, context.options);
     this.asked = owner.inDoubt();
     this.#watermark = new Watermark(owner.settled);
-    const { told } = this.#watermark;
-    const hello = helloOf(context, ordinal, credentials, told, this.asked);
+    const hello = helloOf(context, ordinal, credentials, this.#watermark.told, this.asked);
     this.#wire = context.protocol.clientWire(this, hello);
     const lifeSign = () => this.#wire.acknowledge?.(this.#watermark.told, []);
     this.#arrival = new Arrival(
@@ -133,6 +132,11 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
   /** True when the verdicts of this link's server speak for what came to `server` too. */
   speaksFor(server: string): boolean {
     return server === this.server || this.#heirOf.includes(server);
+  }
+
+  /** Calls wait, and may be sent here. */
+  get #mayCall(): boolean {
+    return this.isOpen && this.#context.owner.waiting > 0 && this.inFlight < this.#maxCalls;
   }
 
   askForLife(): void {
@@ -158,15 +162,12 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
    */
   pump(justHeardAt?: number): void {
     if (this.#isGone || this.outbox.writing) return;
-    const { owner, options } = this.#context;
-    const mayCall = this.isOpen && owner.waiting > 0 && this.inFlight < this.#maxCalls;
-    if (!mayCall || this.stall?.isSuspended || this.#probe.running || this.#isVerifying) {
+    if (!this.#mayCall || this.stall?.isSuspended || this.#look.isRunning) {
       this.streams.flush();
       return;
     }
-    const now = justHeardAt ?? options.clock.now();
-    if (now - Math.max(this.heardAt, this.#probedAt) > options.probeAfterMs) this.#probe.start();
-    else this.#send(now);
+    const now = justHeardAt ?? this.#context.options.clock.now();
+    if (!this.#look.begin(now, this.heardAt)) this.#send(now);
   }
 
   /** The server runs this call of an earlier link, or has its answer: it comes on this one. */
@@ -216,7 +217,7 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
   close(): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    this.#probe.stop();
+    this.#look.stop();
     // Whoever awaits the end would otherwise wait in a process that has nothing left to do.
     this.#channel.ref();
     this.outbox.finish();
@@ -237,7 +238,7 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
   destroy(cause: Error | undefined): void {
     this.#isGone = true;
     this.#cause ??= cause;
-    this.#probe.stop();
+    this.#look.stop();
     this.#wire.stop();
     this.#channel.destroy();
   }
@@ -267,12 +268,12 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
   onClosed(cause: Error | undefined): void {
     const { owner, options, idleLife } = this.#context;
     this.#pulse.stop();
-    this.#probe.stop();
+    this.#look.stop();
     this.outbox.close();
     this.streams.close();
     if (!this.#isGone && this.#isUp) {
       const silentMs = options.clock.now() - this.heardAt;
-      idleLife.died(this.inFlight > 0 || this.#isVerifying ? this.#silenceMs : silentMs);
+      idleLife.died(this.inFlight > 0 || this.#look.isVerifying ? this.#silenceMs : silentMs);
     }
     this.#isGone = true;
     owner.onLost(this, bothCauses(this.#cause, cause));
@@ -329,8 +330,8 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
   onPong(token: number): void {
     if (token === 0 || token !== this.#pulse.pings.token) throw linkFaults.strayPong(token);
     this.#pulse.ponged(this.heardAt);
-    if (!this.#isVerifying) return;
-    this.#isVerifying = false;
+    if (!this.#look.isVerifying) return;
+    this.#look.isVerifying = false;
     this.pump(this.heardAt);
   }
 
@@ -349,9 +350,9 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
     this.destroy(error);
   }
 
-  #onProbed(sleptMs: number): void {
-    this.#probedAt = this.#context.options.clock.now();
-    if (!this.outbox.writing && this.isOpen) this.#send(this.#probedAt, sleptMs);
+  #onLooked(now: number, sleptMs: number): void {
+    if (!this.outbox.writing && this.isOpen) this.#send(now, sleptMs);
+    else this.pump();
   }
 
   /** The last thing before the write, in the same turn. */
@@ -365,7 +366,7 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
     const silentMs = now - this.heardAt + sleptMs;
     if (this.inFlight === 0) this.#silenceMs = silentMs;
     if (mustVerify(silentMs, this.#maxCalls - this.inFlight, this.#context)) {
-      this.#isVerifying = true;
+      this.#look.isVerifying = true;
       this.#pulse.ping(now);
       return;
     }
@@ -398,7 +399,7 @@ export class ClientLink implements ChannelUser, ClientSink, WatchedLink {
     // Before the link is idle, and with a stream it may never be: the server need not keep it for us.
     this.#acknowledge(this.#watermark.last(now));
     this.outbox.flush();
-    if (this.inFlight === 0 && !this.#isVerifying) return;
+    if (this.inFlight === 0 && !this.#look.isVerifying) return;
     const silentMs = this.#pulse.beat(now);
     if (silentMs === undefined) return;
     this.#context.idleLife.died(this.#silenceMs);

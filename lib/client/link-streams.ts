@@ -27,6 +27,7 @@ export class LinkStreams implements StreamSink {
   readonly #outbox: StreamOutlet;
   readonly #find: (number: number) => LinkedStream | undefined;
   readonly #nextTurn: (callback: () => void) => void;
+  readonly #mustWait: () => boolean;
   readonly #courier: Courier;
   readonly #telling = new Set<Telling>();
   readonly #tellAll = (): void => this.#onTurn();
@@ -42,13 +43,16 @@ export class LinkStreams implements StreamSink {
    * @param find the stream of a call that is on the link, if it is and has one; throws when there
    *   never was such a call
    * @param nextTurn calls back when the event loop has turned
+   * @param mustWait items wait, for what is sent before them
    */
   constructor(
     codec: StreamCodec | undefined,
     outbox: StreamOutlet,
     find: (number: number) => LinkedStream | undefined,
     nextTurn: (callback: () => void) => void,
+    mustWait: () => boolean,
   ) {
+    this.#mustWait = mustWait;
     this.#nextTurn = nextTurn;
     this.#codec = codec;
     this.#outbox = outbox;
@@ -111,7 +115,7 @@ export class LinkStreams implements StreamSink {
 
   /** Items go out behind what waits, as far as there is room. */
   flush(): void {
-    if (this.#courier.isBusy) this.#courier.pump();
+    if (this.#courier.isBusy && !this.#mustWait()) this.#courier.pump();
     this.#outbox.flush();
   }
 

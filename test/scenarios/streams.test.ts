@@ -1,7 +1,12 @@
 import { expect } from 'chai';
 import type { DrainReport, HoldfastError } from '../../lib/index.ts';
 import { until } from '../support/road.ts';
-import { boundBytes, maxOvertaken, StreamLoad } from '../support/stream-load.ts';
+import {
+  boundBytes,
+  maxOvertaken,
+  maxOvertakenLooking,
+  StreamLoad,
+} from '../support/stream-load.ts';
 import { StreamRounds } from '../support/stream-rounds.ts';
 import { StreamingScene, upTo } from '../support/streaming.ts';
 
@@ -44,6 +49,14 @@ describe('Streams', () => {
       const waits = await load.overtake(64 * MiB, 32);
       expect(waits.length).to.be.at.least(31);
       expect(Math.max(...waits)).to.be.at.most(maxOvertaken);
+    });
+
+    it('do not keep the look before a call, however they flow', async function () {
+      this.timeout(60_000);
+      await load.start(true);
+      const waits = await load.overtake(64 * MiB, 16);
+      expect(waits.length).to.be.at.least(15);
+      expect(Math.max(...waits)).to.be.at.most(maxOvertakenLooking);
     });
   });
 

@@ -25,12 +25,20 @@ const itemBytes = 64 * 1024;
  */
 export const boundBytes: number = 4 * 1024 * 1024;
 
+/** So many items fit into the default window of 1 MiB, with what each costs beside its bytes. */
+const windowItems = Math.floor((1024 * 1024) / (itemBytes + 32));
+
 /**
- * So many items may come between a small call and its answer: three windows, one that is on its way
- * when the call is made, one that goes on while the path is looked at before the call is written (on
- * a busy machine the loop was blocked before), and one when it is answered; and what one write takes.
+ * So many items may come between a small call and its answer: a window that is on its way when the call
+ * is written, and another where what was taken meanwhile is told the server in the same breath.
  */
-export const maxOvertaken: number = 3 * 16 + 4;
+export const maxOvertaken: number = 2 * windowItems;
+
+/**
+ * The same where the connection is looked at before the call is written: that takes two turns of the
+ * event loop, and in each of them a window may be taken and asked for.
+ */
+export const maxOvertakenLooking: number = maxOvertaken + 2 * windowItems;
 
 /** A client and a server in one process, with long streams between them. */
 export class StreamLoad {
@@ -45,7 +53,8 @@ export class StreamLoad {
     this.#looks = looks;
   }
 
-  async start(): Promise<Client<typeof verbs>> {
+  /** @param isLooking before each call the connection is looked at; otherwise before none */
+  async start(isLooking = false): Promise<Client<typeof verbs>> {
     this.#server = await serve(
       verbs,
       {
@@ -60,8 +69,8 @@ export class StreamLoad {
       },
       { listen: 'tcp://127.0.0.1:0' },
     );
-    // Each call looks at the connection before it is written: a stream that flows must not keep it.
-    this.#client = connect(this.#server.urls[0] as string, verbs, { probeAfterMs: 0 });
+    const probeAfterMs = isLooking ? 0 : 3_600_000;
+    this.#client = connect(this.#server.urls[0] as string, verbs, { probeAfterMs });
     await this.#client.ready();
     return this.#client;
   }
