@@ -57,7 +57,7 @@ export class DialRace {
   readonly #owner: DialRaceOwner;
   readonly #terms: DialRaceTerms;
   readonly #dials = new Set<Dial>();
-  readonly #spares = new Set<SpareChannel>();
+  readonly #spares = new Set<Channel>();
   readonly #alarm: Alarm;
   #isOver = false;
   #dialledAt = Number.NEGATIVE_INFINITY;
@@ -174,15 +174,15 @@ export class DialRace {
     const [spare] = this.#spares;
     if (spare === undefined) {
       this.#dialOn(now);
-    } else if (this.#greet(spare, now)) {
-      this.#spares.delete(spare);
-    } else {
+    } else if (!this.#greet(spare, now)) {
       this.#goAt(now + againMs);
     }
   }
 
   #greet(channel: Channel, now: number): boolean {
     if (!this.#owner.greet(channel)) return false;
+    // At once: time may have passed, and it must not be taken for another one to say hello on.
+    this.#spares.delete(channel);
     this.#greetedAt = now;
     this.#go();
     return true;

@@ -21,6 +21,7 @@ describe('A race of dials', () => {
   let unanswered: number;
   let failures: unknown[];
   let mayGreet: boolean;
+  let helloTakesMs: number;
   let patience: Patience;
   let race: DialRace;
 
@@ -36,6 +37,8 @@ describe('A race of dials', () => {
     const owner = {
       greet: (channel: Channel) => {
         if (mayGreet) greeted.push(channel);
+        clock.block(helloTakesMs);
+        helloTakesMs = 0;
         return mayGreet;
       },
       onUnanswered: () => unanswered++,
@@ -56,6 +59,7 @@ describe('A race of dials', () => {
     failures = [];
     unanswered = 0;
     mayGreet = true;
+    helloTakesMs = 0;
   });
 
   afterEach(() => race.stop(new Error('over')));
@@ -143,6 +147,21 @@ describe('A race of dials', () => {
     await pass(60);
     expect(unanswered).to.equal(1);
     expect(greeted).to.have.length(2);
+  });
+
+  it('says hello once on a channel, although the loop is blocked meanwhile', async () => {
+    patience.connectLost(clock.now());
+    begin(patience);
+    const [first, second] = [new ScriptedChannel(), new ScriptedChannel()];
+    dials[0]?.open(first);
+    await pass(40);
+    dials[1]?.open(second);
+    helloTakesMs = 1_000;
+    await pass(60);
+    expect(helloTakesMs).to.equal(0);
+    expect(greeted).to.have.length(2);
+    expect(new Set(greeted).size).to.equal(2);
+    expect(unanswered).to.equal(1);
   });
 
   it('does not give a hello up before there is another channel to say it on', async () => {
