@@ -35,8 +35,9 @@ export interface StreamCounts {
  */
 export class CallStream implements LinkedStream, Telling {
   readonly receiver: StreamReceiver | undefined;
-  /** The last item that the application was given. */
-  lastItem: unknown;
+  /** The last item that the application was given, as it was given. */
+  #lastItem: unknown;
+  #isLookedAt = false;
   readonly #codec: StreamCodec;
   readonly #verb: VerbUse;
   readonly #sent: SentItems | undefined;
@@ -87,6 +88,7 @@ export class CallStream implements LinkedStream, Telling {
       windowBytes,
       maxFrameBytes,
       onDue: () => this.#onDue(),
+      onTaken: (item) => this.#onTaken(item),
       onReturn: () => this.cancel('its items are not wanted any more', undefined),
       onBroken: ({ code, message }) => this.#end(code, message),
     });
@@ -105,6 +107,25 @@ export class CallStream implements LinkedStream, Telling {
       sent: this.#sender?.pushed ?? 0,
       acknowledged: this.#sender?.acknowledged ?? 0,
     };
+  }
+
+  /**
+   * The item that was taken last is not given yet: first it is looked at. False when the stream was
+   * opened anew meanwhile: then the item comes again.
+   */
+  get isLookedAt(): boolean {
+    return this.#isLookedAt;
+  }
+
+  #onTaken(item: unknown): void {
+    if (this.#verb.items === undefined) this.#lastItem = item;
+    else this.#isLookedAt = true;
+  }
+
+  /** What was found when an item was looked at is given to the application. */
+  onGiven(item: unknown): void {
+    this.#isLookedAt = false;
+    this.#lastItem = item;
   }
 
   get #sender(): StreamSender | undefined {
@@ -168,16 +189,21 @@ export class CallStream implements LinkedStream, Telling {
    */
   goOn(): { readonly input: unknown } | undefined {
     const { receiver } = this;
-    const delivered = receiver?.delivered ?? 0;
+    const delivered = (receiver?.delivered ?? 0) - (this.#isLookedAt ? 1 : 0);
     const resumeFrom = this.#resumeFrom;
     if (receiver === undefined || resumeFrom === undefined || delivered === 0) return undefined;
     this.#deliveredBefore += delivered;
     this.fruitfulAttempts++;
-    receiver.restart();
+    this.#restart();
     this.#within(() => {
-      this.#input = resumeFrom(this.#input, this.lastItem, this.#deliveredBefore);
+      this.#input = resumeFrom(this.#input, this.#lastItem, this.#deliveredBefore);
     });
     return { input: this.#input };
+  }
+
+  #restart(): void {
+    this.#isLookedAt = false;
+    this.receiver?.restart();
   }
 
   /** The call was sent on a link: what belongs to its streams follows. */
@@ -187,7 +213,7 @@ export class CallStream implements LinkedStream, Telling {
     this.leave();
     this.#link = link;
     if (receiver !== undefined && givesItems(call.row.kind)) {
-      receiver.restart();
+      this.#restart();
       link.tell(call.number, receiver.takeCredit());
     }
     this.#sent?.begin(call.number, link.maxFrameBytes);
@@ -196,7 +222,7 @@ export class CallStream implements LinkedStream, Telling {
   /** It is decided that the call is sent again, now or later: its items will all come once more. */
   rewind(): void {
     this.#sent?.rewind();
-    if (this.#resumeFrom === undefined) this.receiver?.restart();
+    if (this.#resumeFrom === undefined) this.#restart();
   }
 
   /** The server has the call from an earlier link: its streams go on here. */

@@ -21,6 +21,8 @@ export class ItemStream<Item = unknown, Output = unknown> implements AsyncIterab
   #isOver = false;
   /** The application has left its loop. */
   #isLeft = false;
+  /** The last item that was asked for, where each is looked at. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** @internal */
   constructor(
@@ -74,6 +76,14 @@ export class ItemStream<Item = unknown, Output = unknown> implements AsyncIterab
 
   /** Without an async function, for a stream has many items. */
   #next(): Promise<Result<Item, Output>> {
+    if (this.#schema === undefined) return this.#take();
+    // They are looked at one after the other, for they are given in their order.
+    const next = this.#turn.then(this.#take, this.#take);
+    this.#turn = next;
+    return next;
+  }
+
+  readonly #take = (): Promise<Result<Item, Output>> => {
     const { receiver } = this.#stream;
     if (this.#isOver || receiver === undefined) {
       return Promise.resolve({ done: true, value: undefined });
@@ -82,13 +92,12 @@ export class ItemStream<Item = unknown, Output = unknown> implements AsyncIterab
     const next = receiver.next();
     if (receiver.isAwaited) this.#stream.onAwaited();
     return next.then(this.#onNext, this.#onFailed);
-  }
+  };
 
   readonly #onNext = (
     result: IteratorResult<unknown, undefined>,
   ): Result<Item, Output> | Promise<Result<Item, Output>> => {
     if (result.done === true) return this.#end();
-    this.#stream.lastItem = result.value;
     if (this.#schema === undefined) return result as Result<Item, Output>;
     return this.#checked(this.#schema, result.value).catch(this.#onFailed);
   };
@@ -108,8 +117,10 @@ export class ItemStream<Item = unknown, Output = unknown> implements AsyncIterab
   async #checked(schema: StandardSchema, value: unknown): Promise<Result<Item, Output>> {
     const stream = this.#stream;
     const content = await contentOfItem(schema, value);
+    // It comes again, and is looked at again.
+    if (!stream.isLookedAt) return await this.#take();
     if (!content.isGood) throw stream.refuse(content.why, content.cause);
-    if (stream.lastItem === value) stream.lastItem = content.output;
+    stream.onGiven(content.output);
     return { done: false, value: content.output as Item };
   }
 }

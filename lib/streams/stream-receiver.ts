@@ -17,6 +17,8 @@ export interface ReceiverContext {
   readonly maxFrameBytes: number;
   /** CREDIT should go out; see {@link StreamReceiver.takeCredit}. */
   onDue(): void;
+  /** The application has taken an item. */
+  onTaken?(item: unknown): void;
   /** The application wants no more, before the stream's end. */
   onReturn(): void;
   /** What came cannot be used: the stream has failed on this side, though its link is all right. */
@@ -152,15 +154,16 @@ export class StreamReceiver<Item = unknown> implements AsyncIterableIterator<Ite
       this.#break(error as HoldfastError);
       return;
     }
-    if (this.#queue.push(item as Item)) this.#onTaken(cost);
+    if (this.#queue.push(item as Item)) this.#onTaken(cost, item);
     else this.#costs.push(cost);
   }
 
-  #onTaken(cost: number): void {
+  #onTaken(cost: number, item: unknown): void {
     this.#delivered++;
     this.#takenCost += cost;
     this.#narrow();
     if (this.#partialBytes > 0) this.#widen();
+    this.#context.onTaken?.(item);
   }
 
   /**
@@ -311,7 +314,7 @@ export class StreamReceiver<Item = unknown> implements AsyncIterableIterator<Ite
   next(): Promise<IteratorResult<Item, undefined>> {
     if (this.#queue.size === 0) return this.#queue.wait();
     const item = this.#queue.take() as Item;
-    this.#onTaken(this.#costs.shift() as number);
+    this.#onTaken(this.#costs.shift() as number, item);
     if (this.isDue) this.#context.onDue();
     return Promise.resolve({ done: false, value: item });
   }

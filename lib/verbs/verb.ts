@@ -16,7 +16,7 @@ export type Accept<Output> = (output: Output) => boolean | PromiseLike<boolean>;
  * Says how a stream goes on that was cut, and whose server has forgotten it.
  *
  * @param input what the stream was opened with last
- * @param lastItem the last item that the application was given
+ * @param lastItem the last item that the application was given, as its schema made it if it has one
  * @param delivered how many it was given
  * @returns the input by which the stream is opened again: it gives the items behind `lastItem`
  */
