@@ -50,7 +50,10 @@ export interface RunningStreams {
   attach(link: StreamLink): void;
   /** The link is gone. */
   detach(): void;
-  /** Tells the client what of its items has come, if it does not know; true when it did. */
+  /**
+   * A long frame arrives: tells the client what of its items has come, if it does not know or waits
+   * to hear that they arrive; true when it did.
+   */
   tellArrived(): boolean;
   /** Each of these throws `ERR_HOLDFAST_PROTOCOL` when it is not what the protocol allows. */
   onItem(item: ArrivedItem): void;

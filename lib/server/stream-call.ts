@@ -158,7 +158,11 @@ export class StreamCall extends ServerCall implements RunningStreams, AnswerTarg
   }
 
   tellArrived(): boolean {
-    if (this.#receiver?.isArriving !== true) return false;
+    const receiver = this.#receiver;
+    // A client does not wait for ever behind the last item of an upload; all of that may be behind
+    // the frame at hand, which is news.
+    const isUpload = this.#sender === undefined;
+    if (receiver?.isArriving !== true && !(isUpload && receiver?.isOpen)) return false;
     this.#sendCredit();
     return true;
   }

@@ -237,6 +237,11 @@ export class StreamReceiver<Item = unknown> implements AsyncIterableIterator<Ite
     return this.#told !== undefined && this.#told.received < this.#received;
   }
 
+  /** The far side may send on the link at hand, and has not ended the stream. */
+  get isOpen(): boolean {
+    return this.#told !== undefined && !this.isOver;
+  }
+
   /** Something came of which the far side does not know, be it a part of an item. */
   get isArriving(): boolean {
     return !this.#isClosed && (this.isUntold || this.#partialBytes > 0);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { type ClientOptions, connect, mutate, type Server, serve } from '../../lib/index.ts';
+import { until } from '../support/road.ts';
 import { SlowPath } from '../support/slow-path.ts';
 
 const KiB = 1024;
@@ -92,6 +93,31 @@ describe('On a path that passes so little that an answer takes longer than a sil
     const upload = transfers['items of an upload'] as (typeof transfers)[string];
     const { bytes } = await transferred(upload, { stall: false, timeoutMs: 2_000 });
     expect(bytes).to.equal(count * itemBytes);
+  });
+
+  it('so it has while one long item comes, be it its own or that of another upload', async function () {
+    this.timeout(30_000);
+    const [long, short] = [Buffer.alloc(2 * bytesPerSecond), Buffer.alloc(1)];
+    const both = async (call: Call): Promise<number> => {
+      let go = (): void => {};
+      const haveBegun = new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      async function* whenGoing(item: Uint8Array): AsyncGenerator<Uint8Array> {
+        await haveBegun;
+        yield item;
+      }
+      const sent = [
+        call.upload(undefined, whenGoing(long)),
+        call.upload(undefined, whenGoing(short)),
+      ];
+      await until(() => executions === sent.length);
+      go();
+      const [bytes] = await Promise.all(sent);
+      return bytes as number;
+    };
+    const { bytes, connections } = await transferred(both, { stall: false, timeoutMs: 1_200 });
+    expect([bytes, connections]).to.deep.equal([long.length, 1]);
   });
 
   for (const [what, transfer] of Object.entries(transfers)) {
