@@ -320,7 +320,9 @@ export class ServerCore implements ServerLinkOwner<ServerLink> {
     this.sessions.cancelAll(why);
   }
 
-  #noteCut({ verb, peer, streams }: RunningCall): void {
+  #noteCut({ verb, peer, streams, waiting }: RunningCall): void {
+    // Of what has not begun nothing is cut: its client is told that it never ran, and calls again.
+    if (waiting !== undefined) return;
     const outcome = streams?.isDelivering === true ? 'executed' : 'unknown';
     this.#cut.push({ verb, peer, outcome });
   }

@@ -65,4 +65,33 @@ describe('A server whose sessions another one takes', () => {
     expect([number, answer.isRecorded]).to.deep.equal([1, true]);
     expect(answer.frame[4]).to.equal(FrameType.reply);
   });
+
+  it('says which streams it has cut and what is known of them, but for those that had not begun', async () => {
+    const url = await scene.listen(
+      {
+        upload: async (_, { items }) => {
+          for await (const each of items) scene.note(each);
+        },
+        watch: () => ['all'],
+      },
+      { maxConcurrency: 1, maxQueue: 1 },
+    );
+    const session = sessionOf(1);
+    const peer = await scene.greeted(url, { session });
+    peer.send(call({ number: 1, verb: place.watch }), credit(1, 0, 100));
+    await nextItem(peer);
+    peer.send(call({ number: 2, verb: place.upload }));
+    await nextCredit(peer);
+    peer.send(call({ number: 3, verb: place.chat }));
+    await roundTrip(peer);
+    const estate = scene.server?.core.giveAway(session.toString('hex'));
+    expect(estate).to.deep.include({ running: [], done: [], forgottenUpTo: 0 });
+    expect([...(estate?.forgotten ?? [])].sort()).to.deep.equal([1, 2]);
+    const report = await scene.server?.drain({ timeoutMs: 5_000, noticeMs: 0 });
+    const said = report?.cut.map(({ verb, outcome }) => [verb, outcome]);
+    expect(said).to.deep.equal([
+      ['watch', 'executed'],
+      ['upload', 'unknown'],
+    ]);
+  });
 });
