@@ -233,7 +233,7 @@ describe('A transaction in LMDB', () => {
         const told: string[] = [];
         start(owner);
         child.on('message', (key: string) => told.push(key));
-        while (told.length < 20 + 31 * round) await event(child, 'message');
+        while (told.length < 3 + 7 * round) await event(child, 'message');
         await kill();
         const before = ledger.balance;
         expect(before).to.equal([...ledger.entries.getKeys()].length);
