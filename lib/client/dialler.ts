@@ -147,16 +147,17 @@ export class Dialler implements DialRaceOwner {
     this.onUnanswered();
     this.#alarm.clear();
     this.#race = undefined;
-    this.#rest(race);
+    // Without one, what is in reserve stays there.
+    if (race !== undefined) this.#rest(race);
   }
 
   /** Where packets are lost one channel more may soon be of use. */
-  #rest(race: DialRace | undefined): void {
+  #rest(race: DialRace): void {
     const { patiences, options } = this.#context;
     const patience = this.#medium && patiences?.of(this.#medium);
     this.#reserve = race;
-    if (patience?.isLossy(options.clock.now())) race?.rest();
-    else race?.stop(won);
+    if (patience?.isLossy(options.clock.now())) race.rest();
+    else race.stop(won);
   }
 
   /** Gives the try up that is under way, if one is. */
