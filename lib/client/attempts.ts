@@ -15,6 +15,7 @@ import { countReply } from './observing.ts';
 import { type ResolvedClientOptions, reconnectBounds } from './options.ts';
 import type { Pacing } from './pacing.ts';
 import type { Decision } from './replay.ts';
+import { judgeSent } from './sent-calls.ts';
 
 /** How attempts end: by an answer, a refusal, the loss of their link, or the end of their time. */
 export class Attempts {
@@ -210,7 +211,7 @@ export class Attempts {
       // Ended by a listener that was told of another one.
       if (call.link !== link) continue;
       call.extras?.attemptAlarm?.clear();
-      const evidence = link.outbox.judge(call.sentFrom, call.sentTo);
+      const evidence = judgeSent(call, link.outbox);
       if (evidence === 'handed-over') call.past.lostAt = now;
       // Of a link that was left even calls that are not recorded may be running still.
       if (evidence === 'handed-over' && (call.isRecorded || link.stall?.isSuspended) && canAsk) {

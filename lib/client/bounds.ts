@@ -1,5 +1,6 @@
 import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
 import type { Call } from './call.ts';
+import { CallExtras } from './call-extras.ts';
 import type { GivenOptions, ResolvedClientOptions } from './options.ts';
 import { Terms } from './terms.ts';
 import type { VerbUse } from './verb-use.ts';
@@ -73,7 +74,7 @@ export class Bounds {
     if (deadlineAt < call.deadlineAt) call.moveDeadline(deadlineAt);
     const attemptTimeoutMs = this.attemptTimeoutMs(verb, given);
     if (attemptTimeoutMs === (call.extras?.attemptTimeoutMs ?? 0)) return;
-    call.extras ??= { attemptTimeoutMs };
+    call.extras ??= new CallExtras();
     call.extras.attemptTimeoutMs = attemptTimeoutMs;
     if (attemptTimeoutMs > 0) {
       call.extras.attemptAlarm ??= this.alarmFor(call);

@@ -1,5 +1,9 @@
 import type { Call } from './call.ts';
 import type { CallTable } from './call-table.ts';
+import { Waiting } from './waiting.ts';
+
+/** That a call waits to be sent for the first time. */
+const firstTime = new Waiting<Call>();
 
 /**
  * Calls that wait to be sent, first come, first served; calls to be sent again go first.
@@ -10,7 +14,7 @@ import type { CallTable } from './call-table.ts';
 export class CallQueue {
   readonly #table: CallTable;
   /** The list of those that are to be sent again. */
-  #first: Call | undefined;
+  #first: Waiting<Call> | undefined;
   /** Below this number no call waits that is not in the list. */
   #next = 1;
   #waiting = 0;
@@ -27,7 +31,7 @@ export class CallQueue {
 
   /** Puts a call behind all others. It was added to the table after them. */
   push(call: Call): void {
-    call.isQueued = true;
+    call.waiting = firstTime;
     this.#waiting++;
   }
 
@@ -35,7 +39,7 @@ export class CallQueue {
   shift(): Call | undefined {
     const call = this.peek();
     if (call === undefined) return undefined;
-    if (!call.isQueuedAgain) this.#next = call.number + 1;
+    if (call.waiting === firstTime) this.#next = call.number + 1;
     this.drop(call);
     return call;
   }
@@ -43,7 +47,7 @@ export class CallQueue {
   /** The next call, which stays where it is. */
   peek(): Call | undefined {
     if (this.#waiting === 0) return undefined;
-    if (this.#first !== undefined) return this.#first;
+    if (this.#first !== undefined) return this.#first.call;
     const call = this.#newFrom(this.#next);
     if (call !== undefined) this.#next = call.number;
     return call;
@@ -56,30 +60,27 @@ export class CallQueue {
 
   #unshift(call: Call): void {
     const first = this.#first;
-    call.isQueued = true;
-    call.isQueuedAgain = true;
-    call.queueNext = first;
-    this.#first = call;
-    if (first !== undefined) first.queuePrevious = call;
+    const waiting = new Waiting(call);
+    call.waiting = waiting;
+    waiting.next = first;
+    this.#first = waiting;
+    if (first !== undefined) first.previous = waiting;
     this.#waiting++;
   }
 
   /** The call need not be sent any more. */
   drop(call: Call): void {
-    if (!call.isQueued) return;
-    if (call.isQueuedAgain) this.#unlink(call);
-    call.isQueued = false;
+    const { waiting } = call;
+    if (waiting === undefined) return;
+    if (waiting !== firstTime) this.#unlink(waiting);
+    call.waiting = undefined;
     this.#waiting--;
   }
 
-  #unlink(call: Call): void {
-    const { queueNext, queuePrevious } = call;
-    if (queuePrevious === undefined) this.#first = queueNext;
-    else queuePrevious.queueNext = queueNext;
-    if (queueNext !== undefined) queueNext.queuePrevious = queuePrevious;
-    call.queueNext = undefined;
-    call.queuePrevious = undefined;
-    call.isQueuedAgain = false;
+  #unlink({ next, previous }: Waiting<Call>): void {
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next !== undefined) next.previous = previous;
   }
 
   /** The waiting calls, in their order. */
@@ -98,7 +99,9 @@ export class CallQueue {
   }
 
   *#inOrder(): Iterable<Call> {
-    for (let call = this.#first; call !== undefined; call = call.queueNext) yield call;
+    for (let waiting = this.#first; waiting !== undefined; waiting = waiting.next) {
+      yield waiting.call as Call;
+    }
     for (let call = this.#newFrom(this.#next); call !== undefined; ) {
       yield call;
       call = this.#newFrom(call.number + 1);
@@ -111,7 +114,7 @@ export class CallQueue {
     const { unused } = table;
     for (let number = first; number < unused; number++) {
       const call = table.get(number);
-      if (call?.isQueued && !call.isQueuedAgain) return call;
+      if (call?.waiting === firstTime) return call;
     }
     return undefined;
   }

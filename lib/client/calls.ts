@@ -8,6 +8,7 @@ import { Attempts } from './attempts.ts';
 import type { AttemptsOwner } from './attempts-owner.ts';
 import { Bounds } from './bounds.ts';
 import { Call } from './call.ts';
+import { CallExtras } from './call-extras.ts';
 import { CallQueue } from './call-queue.ts';
 import type { CallStream } from './call-stream.ts';
 import { CallTable } from './call-table.ts';
@@ -16,7 +17,7 @@ import { obstacleTo, takeInputOf } from './carriage.ts';
 import type { ClientLink } from './client-link.ts';
 import { Doubts } from './doubts.ts';
 import type { ReplayEvent } from './events.ts';
-import { extrasOf, givesExtras } from './extras.ts';
+import { giveExtras, givesExtras } from './extras.ts';
 import {
   atVerb,
   type CallErrorDetails,
@@ -33,7 +34,7 @@ import { countSettled, notMade } from './observing.ts';
 import type { GivenOptions, ResolvedClientOptions } from './options.ts';
 import { Overtakers } from './overtakers.ts';
 import { Pacing } from './pacing.ts';
-import { type Decision, settingOfCopies } from './replay.ts';
+import type { Decision } from './replay.ts';
 import { stampAttempt } from './stamping.ts';
 import type { VerbUse } from './verb-use.ts';
 
@@ -133,12 +134,9 @@ export class Calls implements AttemptsOwner {
     } catch (error) {
       return notMade(verb, clock, reject, atVerb(error, verb.name));
     }
-    const given = options?.replay ?? defaults.replay;
-    const setting = original ? settingOfCopies(given) : given;
-    const bytes = original ?? writer;
-    const call = new Call(number, verb, setting, bytes, resolve, reject);
+    const call = new Call(number, verb, original ?? writer, resolve, reject);
     call.given = options;
-    call.stream = stream;
+    if (stream || watch) call.extras = new CallExtras(stream, watch);
     if (original) {
       call.becomeCopyOf(original, clock.now());
       writer.renumber(call, number);
@@ -160,9 +158,8 @@ export class Calls implements AttemptsOwner {
     table.add(call);
     this.#queue.push(call);
     this.overtakers.begin(call);
-    call.watch = watch;
     if (options !== undefined || givesExtras(verb, defaults)) {
-      call.extras = extrasOf(call, input, defaults, this.#bounds, this);
+      giveExtras(call, input, defaults, this.#bounds, this);
     }
     this.#owner.schedule();
     stream?.start(call, (...end) => this.giveUp(call, ...end));

@@ -392,13 +392,23 @@ export class Client<V extends Verbs = Verbs> {
     stream: CallStream | undefined,
   ): Promise<unknown> {
     const hedge = stream === undefined && (options?.hedge ?? use.hedge ?? this.#hedge);
-    return new Promise((resolve, reject) => {
+    let resolve!: (value: unknown) => void;
+    let reject!: (error: unknown) => void;
+    // So short a function is compiled into this one; a longer would be made anew for each call.
+    const promise = new Promise<unknown>((whenGood, whenBad) => {
+      resolve = whenGood;
+      reject = whenBad;
+    });
+    try {
       if (hedge && this.#hedging.isPossible && mayBeHedged(use)) {
         this.#hedging.race({ verb: use, input, options, watch, hedge, resolve, reject });
       } else {
         this.#links.calls.start(use, input, options, resolve, reject, watch, undefined, stream);
       }
-    });
+    } catch (error) {
+      reject(error);
+    }
+    return promise;
   }
 }
 

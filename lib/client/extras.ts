@@ -1,5 +1,6 @@
 import type { Bounds } from './bounds.ts';
-import type { Call, CallExtras } from './call.ts';
+import type { Call } from './call.ts';
+import { CallExtras } from './call-extras.ts';
 import { contentCheck } from './content.ts';
 import type { ResolvedClientOptions } from './options.ts';
 import { questionOf } from './reconcile.ts';
@@ -15,18 +16,18 @@ export function givesExtras(
 }
 
 /**
- * What only some calls have: a signal, bounds of an attempt, something to look at their replies or to
+ * Gives a call what only some have: a signal, bounds of an attempt, something to look at their replies or to
  * ask the application.
  *
  * @param owner told when the call's signal aborts
  */
-export function extrasOf(
+export function giveExtras(
   call: Call,
   input: unknown,
   defaults: ResolvedClientOptions,
   bounds: Bounds,
   owner: { onAbort(call: Call, reason: unknown): void },
-): CallExtras | undefined {
+): void {
   const { verb, given } = call;
   const hasStream = call.stream !== undefined;
   const attemptTimeoutMs = hasStream ? 0 : bounds.attemptTimeoutMs(verb, given);
@@ -39,9 +40,16 @@ export function extrasOf(
       ? undefined
       : questionOf(defaults.reconcile, verb.name, input, given?.key);
   const isNeeded = attemptTimeoutMs > 0 || (signal ?? retryIf ?? check ?? question) !== undefined;
-  if (!isNeeded) return undefined;
-  const onAbort = (): void => owner.onAbort(call, signal?.reason);
-  const attemptAlarm = attemptTimeoutMs > 0 ? bounds.alarmFor(call) : undefined;
-  signal?.addEventListener('abort', onAbort);
-  return { signal, onAbort, attemptAlarm, attemptTimeoutMs, question, retryIf, check };
+  if (!isNeeded) return;
+  const extras = call.extras ?? new CallExtras();
+  call.extras = extras;
+  extras.attemptTimeoutMs = attemptTimeoutMs;
+  extras.attemptAlarm = attemptTimeoutMs > 0 ? bounds.alarmFor(call) : undefined;
+  extras.question = question;
+  extras.retryIf = retryIf;
+  extras.check = check;
+  if (signal === undefined) return;
+  extras.signal = signal;
+  extras.onAbort = () => owner.onAbort(call, signal.reason);
+  signal.addEventListener('abort', extras.onAbort);
 }

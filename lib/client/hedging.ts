@@ -4,6 +4,7 @@ import { sessionBytes } from '../protocols/holdfast/hello.ts';
 import { IdleLife } from '../retry/idle-life.ts';
 import { type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
 import type { Clock } from '../util/clock.ts';
+import type { ReplaySetting } from '../verbs/safety.ts';
 import type { Call } from './call.ts';
 import { Links } from './links.ts';
 import type { LinksListener, SharedByLinks } from './links-surroundings.ts';
@@ -20,6 +21,7 @@ export class Hedging implements Course {
   readonly wheel: TimerWheel;
   readonly main: Lane;
   readonly maxAttempts: number;
+  readonly replay: ReplaySetting;
   readonly #media: readonly Medium[];
   readonly #options: ResolvedClientOptions;
   readonly #shared: SharedByLinks;
@@ -35,6 +37,7 @@ export class Hedging implements Course {
     this.clock = options.clock;
     this.wheel = wheelOf(options.clock);
     this.maxAttempts = options.maxAttempts;
+    this.replay = options.replay;
     this.#media = media;
     this.#options = { ...options, eager: false };
     this.#shared = shared;

@@ -182,7 +182,7 @@ export class Judge {
     return {
       evidence,
       safety,
-      setting: call.setting,
+      setting: call.settingWithin(this.#options.replay),
       mayHaveRun,
       isTooOld: isRepeat && sentAgainAt - call.past.firstSentAt > maxAgeMs,
       hasAttemptsLeft: attempts < maxAttempts,

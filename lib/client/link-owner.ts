@@ -22,9 +22,9 @@ export interface LinkedCall extends EncodedCall {
   readonly number: number;
   /** When its present attempt was sent. */
   sentAt: number;
-  /** The attempt's interval in the link's output. */
+  /** Where in the link's output that begins. */
   sentFrom: number;
-  sentTo: number;
+  readonly byteLength: number;
   /** Which of the calls on the link it is, from 1; 0 when it was sent on an earlier one. */
   place: number;
   readonly stream: OpenedStream | undefined;

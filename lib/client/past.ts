@@ -42,6 +42,8 @@ export class Past {
   executions = 0;
   /** The error that the last of them would have ended the call with. */
   answer: HoldfastError | undefined;
+  /** The application is told or asked of it at this moment. */
+  isTold = false;
   /** A reply has come, and it is being looked at. */
   isChecked = false;
 

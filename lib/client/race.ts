@@ -4,6 +4,7 @@ import type { CallWatch } from '../observe/call-watch.ts';
 import { Alarm, type TimerWheel } from '../retry/timer-wheel.ts';
 import type { Clock } from '../util/clock.ts';
 import { type HedgeOptions, isHedgeable } from '../verbs/hedge.ts';
+import type { ReplaySetting } from '../verbs/safety.ts';
 import type { Call } from './call.ts';
 import type { Calls } from './calls.ts';
 import { howOf, writeRecord } from './observing.ts';
@@ -27,6 +28,8 @@ export interface Course {
   readonly main: Lane;
   /** How many attempts of a call may run, unless its verb says otherwise. */
   readonly maxAttempts: number;
+  /** How far calls may be sent again, unless they say otherwise. */
+  readonly replay: ReplaySetting;
   /** A lane to an address that is none of these; undefined when there is none, or no more copies. */
   another(taken: ReadonlySet<Medium | undefined>): Lane | undefined;
   /** Takes the cost of a copy from the budget of the server that the call itself was sent to. */
@@ -147,9 +150,8 @@ export class Race {
     const { maxAttempts = this.#course.maxAttempts, leaseMs = 0 } = settings;
     const { ambiguousAttempts, copies } = original.past;
     const hasAttemptsLeft = ambiguousAttempts + copies + 1 < maxAttempts;
-    return (
-      isHedgeable(safety) && leaseMs === 0 && hasAttemptsLeft && permits(original.setting, safety)
-    );
+    if (!isHedgeable(safety) || leaseMs > 0 || !hasAttemptsLeft) return false;
+    return permits(original.settingWithin(this.#course.replay), safety);
   }
 
   #onWon(runner: Runner, value: unknown): void {

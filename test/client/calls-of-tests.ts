@@ -7,7 +7,7 @@ const verb = new VerbUse('test');
 export function callOf(number: number, bytes = 0): Call {
   const buffer = Buffer.alloc(bytes);
   const encoded = { buffer, start: 0, end: bytes, body: undefined, tailBytes: 0 };
-  return new Call(number, verb, 'semi', encoded, ignore, ignore);
+  return new Call(number, verb, encoded, ignore, ignore);
 }
 
 function ignore(): void {}
