@@ -15,7 +15,7 @@ import type { ItemSource } from '../streams/item-source.ts';
 import { optionError, show } from '../util/check.ts';
 import { emitSafely, tellSafely } from '../util/emit.ts';
 import { defineVerbs } from '../verbs/define.ts';
-import { type HedgeOptions, isHedgeable, notHedgeable } from '../verbs/hedge.ts';
+import type { HedgeOptions } from '../verbs/hedge.ts';
 import { type PublishedTable, tableOf } from '../verbs/table.ts';
 import type { Verbs } from '../verbs/verb.ts';
 import { budgetsFor } from './budgets.ts';
@@ -23,7 +23,7 @@ import type { CallStream } from './call-stream.ts';
 import type { CallMethods, HistoryMethods } from './call-types.ts';
 import type { ClientEvents, ClientState } from './events.ts';
 import { closedError } from './failures.ts';
-import { Hedging } from './hedging.ts';
+import { checkHedge, Hedging, mayBeHedged } from './hedging.ts';
 import type { ItemStream } from './item-stream.ts';
 import { Links } from './links.ts';
 import type { LinksListener } from './links-surroundings.ts';
@@ -416,13 +416,4 @@ function toMedium(target: string | Medium): Medium {
   if (typeof target === 'string') return mediumOf(target);
   if (typeof target?.dial === 'function') return target;
   throw optionError(`connect needs a URL or a medium, got ${show(target)}`);
-}
-
-/** A class that is not known yet is looked at when a copy is to be sent. */
-function mayBeHedged({ isKnown, row }: VerbUse): boolean {
-  return !isKnown || isHedgeable(row.safety);
-}
-
-function checkHedge(use: VerbUse): void {
-  if (!mayBeHedged(use)) throw notHedgeable('Call option', use.row.safety);
 }

@@ -4,6 +4,7 @@ import { sessionBytes } from '../protocols/holdfast/hello.ts';
 import { IdleLife } from '../retry/idle-life.ts';
 import { type TimerWheel, wheelOf } from '../retry/timer-wheel.ts';
 import type { Clock } from '../util/clock.ts';
+import { isHedgeable, notHedgeable } from '../verbs/hedge.ts';
 import type { ReplaySetting } from '../verbs/safety.ts';
 import type { Call } from './call.ts';
 import { Links } from './links.ts';
@@ -139,3 +140,13 @@ const silent: Omit<LinksListener, 'onClosed'> = {
   onLinkUp() {},
   onLinkDown() {},
 };
+
+/** A class that is not known yet is looked at when a copy is to be sent. */
+export function mayBeHedged({ isKnown, row }: VerbUse): boolean {
+  return !isKnown || isHedgeable(row.safety);
+}
+
+/** @throws HoldfastError `ERR_HOLDFAST_OPTION` when there may be no copies of the verb's calls */
+export function checkHedge(use: VerbUse): void {
+  if (!mayBeHedged(use)) throw notHedgeable('Call option', use.row.safety);
+}
