@@ -80,6 +80,7 @@ export class CallStream implements LinkedStream, Telling {
         onPushed: () => this.#onPushed(),
         onEnded: () => this.#onSourceEnded(),
         onFailed: (error) => this.#onSourceFailed(error),
+        nextTurn: (callback) => options.clock.nextTurn(callback),
       });
     }
     if (!hasItems) return;

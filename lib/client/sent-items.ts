@@ -21,6 +21,8 @@ export interface SentListener {
   onEnded(): void;
   /** The source failed, or gave what cannot be sent; it is closed. */
   onFailed(error: unknown): void;
+  /** Calls back when the event loop has turned. */
+  nextTurn(callback: () => void): void;
 }
 
 /** What a call sends beside its input, over all its attempts: the source, and what was taken of it. */
@@ -102,8 +104,8 @@ export class SentItems {
   #newPump(): ItemPump {
     const source = this.#source;
     const open = typeof source === 'function' ? () => madeItems(source(), this.#verb) : source;
-    const { onPushed, onEnded, onFailed } = this.#listener;
-    const listener = { onPushed, onEnd: onEnded, onError: onFailed };
+    const { onPushed, onEnded, onFailed, nextTurn } = this.#listener;
+    const listener = { onPushed, onEnd: onEnded, onError: onFailed, nextTurn };
     return new ItemPump(open, this.#sender, listener, sentCheck(this.#verb));
   }
 }

@@ -219,6 +219,7 @@ export class StreamCall extends ServerCall implements RunningStreams, AnswerTarg
           onPushed: () => this.#link?.wake(this),
           onEnd: () => resolve(),
           onError: reject,
+          nextTurn: (callback) => this.#clock.nextTurn(callback),
         },
         check,
       );

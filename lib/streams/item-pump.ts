@@ -13,6 +13,12 @@ export interface ItemTarget {
   push(item: unknown): void;
 }
 
+/**
+ * After so many items the event loop turns: where they are small a window has room for tens of
+ * thousands, and whoever else has something to do would wait for as long as those take.
+ */
+const mostPerTurn = 512;
+
 /** What a source has given. */
 interface Given {
   readonly done?: boolean | undefined;
@@ -27,6 +33,8 @@ export interface PumpListener {
   onEnd(value: unknown): void;
   /** The source failed, or gave something that cannot be sent; it is closed. */
   onError(error: unknown): void;
+  /** Calls back when the event loop has turned. */
+  nextTurn(callback: () => void): void;
 }
 
 /**
@@ -41,6 +49,8 @@ export class ItemPump {
   #items: OpenItems | undefined;
   #isWaiting = false;
   #isOver = false;
+  /** Items since the event loop was last let turn for their sake. */
+  #inTurn = 0;
 
   constructor(
     source: ItemSource<unknown>,
@@ -70,7 +80,7 @@ export class ItemPump {
     let pushed = false;
     try {
       this.#items ??= this.#open();
-      while (!this.#isOver && this.#target.wantsMore) {
+      while (!this.#isOver && this.#target.wantsMore && !this.#mustTurn()) {
         const result = this.#items.next();
         if (isThenable(result)) {
           this.#await(Promise.resolve(result as PromiseLike<IteratorResult<unknown>>));
@@ -110,6 +120,20 @@ export class ItemPump {
     return openItems(typeof source === 'function' ? source() : source, this.#check);
   }
 
+  /** Enough for this turn: it goes on in the next. */
+  #mustTurn(): boolean {
+    if (this.#inTurn < mostPerTurn) return false;
+    this.#inTurn = 0;
+    this.#isWaiting = true;
+    this.#listener.nextTurn(this.#onTurn);
+    return true;
+  }
+
+  readonly #onTurn = (): void => {
+    this.#isWaiting = false;
+    this.pull();
+  };
+
   #await(result: Promise<Given>): void {
     this.#isWaiting = true;
     result.then(this.#onResult, this.#onFailure);
@@ -139,6 +163,7 @@ export class ItemPump {
       this.#isOver = true;
       this.#listener.onEnd(value);
     } else {
+      this.#inTurn++;
       this.#target.push(value);
     }
   }

@@ -18,7 +18,10 @@ const count = 60;
  */
 const most = 4;
 
-describe('A small call beside an upload that the path is too slow for', () => {
+/** So many small ones may be taken meanwhile: each of some turns of the event loop takes 512. */
+const mostSmall = 20 * 512;
+
+describe('A small call beside an upload', () => {
   let server: Server;
   let medium: FaultMedium;
   let client: Client<typeof verbs>;
@@ -57,6 +60,26 @@ describe('A small call beside an upload that the path is too slow for', () => {
     medium.destroy();
   });
 
+  it('waits for few of its items, though they are small and many', async () => {
+    client = connect(server.urls[0] as string, verbs, { probeAfterMs: 3_600_000 });
+    let given = 0;
+    let stop = false;
+    const uploaded = client.call.take(
+      undefined,
+      (function* () {
+        for (; !stop; given++) yield Buffer.of(1);
+      })(),
+    );
+    await until(() => given > 0);
+    for (let made = 0; made < 20; made++) {
+      const madeAt = given;
+      await client.call.echo();
+      expect(given - madeAt).to.be.at.most(mostSmall);
+    }
+    stop = true;
+    await uploaded;
+  });
+
   async function overtakes(verb: 'echo' | 'change'): Promise<void> {
     const items = Array.from({ length: count }, () => Buffer.alloc(itemBytes));
     const uploaded = client.call.take(undefined, items);
@@ -69,17 +92,17 @@ describe('A small call beside an upload that the path is too slow for', () => {
     expect(await uploaded).to.equal(count);
   }
 
-  it('is sent next when the connection was looked at before', async () => {
+  it('is sent next, on a slow path, when the connection was looked at before', async () => {
     client = connect(medium, verbs, { probeAfterMs: 0 });
     await overtakes('echo');
   });
 
-  it('is sent next when an answer was awaited before', async () => {
+  it('is sent next, on a slow path, when an answer was awaited before', async () => {
     client = connect(medium, verbs, { probeAfterMs: 0, verifyAfterMs: 0 });
     await overtakes('change');
   });
 
-  it('is sent next when neither is done', async () => {
+  it('is sent next, on a slow path, when neither is done', async () => {
     client = connect(medium, verbs, { probeAfterMs: 3_600_000 });
     await overtakes('echo');
   });

@@ -10,6 +10,8 @@ class Wanting {
   readonly pump: ItemPump;
   readonly ended: Promise<unknown>;
   opened = 0;
+  /** What goes on when the event loop has turned. */
+  readonly turns: (() => void)[] = [];
 
   constructor(source: ItemIterable<unknown>, wanted = Number.POSITIVE_INFINITY) {
     this.wanted = wanted;
@@ -25,6 +27,7 @@ class Wanting {
           onPushed: () => {},
           onEnd: (value) => resolve(['end', value]),
           onError: (error) => resolve(['error', (error as Error).message]),
+          nextTurn: (callback) => this.turns.push(callback),
         },
       );
     });
@@ -100,6 +103,34 @@ describe('what takes items from their source', () => {
     for (const value of ['ab', Buffer.from('ab'), new Float64Array(2), {}, 7, null, undefined]) {
       expect(isItemIterable(value)).to.equal(false);
     }
+  });
+
+  for (const [name, source] of [
+    ['at once', Array.from({ length: 1_500 }, (_, index) => index)],
+    ['in time', counting()],
+  ] as const) {
+    it(`lets the event loop turn behind many items that come ${name}`, async () => {
+      const wanting = new Wanting(source, 1_500);
+      const { items, pump, turns } = wanting;
+      pump.pull();
+      for (const taken of [512, 1_024]) {
+        while (turns.length === 0) await Promise.resolve();
+        // What else asks it to go on does not hurry it.
+        pump.pull();
+        expect([items.length, turns.length]).to.deep.equal([taken, 1]);
+        turns.shift()?.();
+      }
+      while (items.length < 1_500) await Promise.resolve();
+      expect(turns).to.deep.equal([]);
+    });
+  }
+
+  it('takes nothing more behind such a turn when nobody wants the rest', async () => {
+    const wanting = new Wanting(Array.from({ length: 1_500 }, (_, index) => index));
+    wanting.pump.pull();
+    await wanting.pump.stop(undefined);
+    wanting.turns.shift()?.();
+    expect(wanting.items.length).to.equal(512);
   });
 
   it('tells what a generator returned', async () => {
