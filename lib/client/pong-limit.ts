@@ -1,7 +1,5 @@
+import { maxPongs } from '../link/limits.ts';
 import { linkFaults } from './link-faults.ts';
-
-/** A server that has more answers to its pings on the way does not read them. */
-const maxPongs = 1_000;
 
 /**
  * Counts answers to pings that have not left yet. Behind a long message they wait, and a server to

@@ -12,3 +12,9 @@ export const lifeSignMs = 500;
 
 /** After our orderly end, how long the far side may take to end too, in ms. */
 export const closeTimeoutMs = 2_000;
+
+/** So many answers to pings may wait to leave; whoever pings on is not read, or does not read. */
+export const maxPongs = 1_000;
+
+/** Replies may come all at once: when so many times `maxOutgoingBytes` wait, nobody reads them. */
+export const cutOffFactor = 16;

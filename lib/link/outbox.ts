@@ -55,6 +55,9 @@ export class Outbox {
   #behind = 0;
   #end = 0;
   #written = 0;
+  /** Where those writes end that are not through, oldest first: they get through in order. */
+  readonly #outstanding: number[] = [];
+  readonly #taken = (possibly: boolean): void => this.#onTaken(possibly);
   /** What the next write takes at most. */
   #portionBytes = writeBytes;
   /** Memory of which so many ranges are lent, since it was through last. */
@@ -169,8 +172,8 @@ export class Outbox {
     }
     if (this.#first === this.#behind) this.#forget();
     this.#ledger.submit(portionBytes - room);
-    const upTo = this.#ledger.submitted;
-    this.#channel.write(parts, (possibly) => this.#onTaken(possibly, upTo));
+    this.#outstanding.push(this.#ledger.submitted);
+    this.#channel.write(parts, this.#taken);
     if (this.#channel.isThrough !== true) this.#portionBytes = writeBytes;
     else if (room * 2 < portionBytes) {
       this.#portionBytes = Math.min(portionBytes * 2, mostWriteBytes);
@@ -231,7 +234,8 @@ export class Outbox {
     this.#behind = behind - first;
   }
 
-  #onTaken(possibly: boolean, upTo: number): void {
+  #onTaken(possibly: boolean): void {
+    const upTo = this.#outstanding.shift() as number;
     if (!possibly) {
       // The channel closes next; the ledger must know before the calls are judged.
       this.#ledger.fail();

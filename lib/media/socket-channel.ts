@@ -9,6 +9,9 @@ export class SocketChannel implements Channel {
   #cause: Error | undefined;
   #dead = false;
   #isClosed = false;
+  /** Who is told of writes, and how Node says it; a link always names the same. */
+  #taken: ((possibly: boolean) => void) | undefined;
+  #done: ((error?: Error | null) => void) | undefined;
 
   constructor(socket: Socket, peer: Peer) {
     this.#socket = socket;
@@ -56,10 +59,7 @@ export class SocketChannel implements Channel {
   write(parts: readonly Uint8Array[], taken: (possibly: boolean) => void): void {
     const socket = this.#socket;
     const last = parts.length - 1;
-    const done = (error?: Error | null): void => {
-      // Node 20 reports no error for a write that it cancelled: `true` proves nothing by contract.
-      taken(!error);
-    };
+    const done = this.#doneFor(taken);
     if (last === 0) {
       socket.write(parts[0] as Uint8Array, done);
       return;
@@ -69,6 +69,15 @@ export class SocketChannel implements Channel {
     for (let index = 0; index < last; index++) socket.write(parts[index] as Uint8Array);
     socket.write(parts[last] as Uint8Array, done);
     socket.uncork();
+  }
+
+  #doneFor(taken: (possibly: boolean) => void): (error?: Error | null) => void {
+    if (this.#done === undefined || taken !== this.#taken) {
+      this.#taken = taken;
+      // Node 20 reports no error for a write that it cancelled: `true` proves nothing by contract.
+      this.#done = (error) => taken(!error);
+    }
+    return this.#done;
   }
 
   pause(): void {

@@ -13,6 +13,16 @@ import type { BoundFile } from './socket-file.ts';
 let sharedBuffer: Buffer | undefined;
 const sharedBufferBytes = 256 * 1024;
 
+/** What was read into that last. */
+let sharedChunk: Buffer | undefined;
+
+/** The bytes that were read. One read is often as long as the last, and a view is dear. */
+function chunkOf(memory: Buffer, byteLength: number): Buffer {
+  if (memory !== sharedBuffer) return memory.subarray(0, byteLength);
+  if (sharedChunk?.length !== byteLength) sharedChunk = memory.subarray(0, byteLength);
+  return sharedChunk;
+}
+
 /**
  * Opens a socket and yields its channel. Everything is closed again when `signal` aborts.
  * The socket reads into one reused buffer, or where the channel's user wants a long message.
@@ -28,7 +38,7 @@ export function dialSocket(
   const onread: net.OnReadOpts = {
     buffer: () => channel?.readInto() ?? shared,
     callback: (byteLength, memory) => {
-      channel?.receive((memory as Buffer).subarray(0, byteLength));
+      channel?.receive(chunkOf(memory as Buffer, byteLength));
       return true;
     },
   };

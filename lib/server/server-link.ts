@@ -1,6 +1,6 @@
 import { HoldfastError } from '../errors.ts';
 import { Arrival } from '../link/arrival.ts';
-import { closeTimeoutMs, lifeSignMs } from '../link/limits.ts';
+import { closeTimeoutMs, cutOffFactor, lifeSignMs, maxPongs } from '../link/limits.ts';
 import { type Lender, Outbox } from '../link/outbox.ts';
 import { PingWatch } from '../link/ping-watch.ts';
 import type { Channel, ChannelUser, Peer } from '../media/medium.ts';
@@ -19,12 +19,6 @@ import { authenticated, type Principal } from './principal.ts';
 import type { RecordedFrame } from './records.ts';
 import type { Session } from './session.ts';
 import { nameOf, objectionTo } from './sessions.ts';
-
-/** Replies may come all at once: when so many times `maxOutgoingBytes` wait, nobody reads them. */
-const cutOffFactor = 16;
-
-/** So many answers to pings may wait; then nothing more is read until they are through. */
-const maxPongs = 1_000;
 
 /** One connection of a server: a channel, the protocol on it, and the client's session. */
 export class ServerLink implements ChannelUser, ServerSink {
@@ -58,6 +52,7 @@ export class ServerLink implements ChannelUser, ServerSink {
   /** Answers to pings since the outbox was last empty. */
   #pongs = 0;
   #isScheduled = false;
+  #isReading = false;
   #isGone = false;
   readonly #flush = (): void => this.#onFlush();
 
@@ -148,16 +143,21 @@ export class ServerLink implements ChannelUser, ServerSink {
     }
     this.heardAt = now;
     this.#pings.end();
-    this.#read(() => this.#arrival.receive(chunk, now));
+    this.#read(chunk);
   }
 
-  #read(read: () => void): void {
+  /** Takes a chunk, or what was held back. What is answered at once leaves at once. */
+  #read(chunk: Buffer | undefined): void {
+    this.#isReading = true;
     try {
-      read();
+      if (chunk === undefined) this.#wire.release();
+      else this.#arrival.receive(chunk, this.heardAt);
     } catch (error) {
       this.fault(asFault(error));
     }
+    this.#isReading = false;
     this.#owner.onRead();
+    if (this.#isScheduled) this.#onFlush();
   }
 
   readInto(): Buffer | undefined {
@@ -317,11 +317,11 @@ export class ServerLink implements ChannelUser, ServerSink {
     else this.#pause();
   }
 
-  /** Has what waits sent at the end of this turn. */
+  /** Has what waits sent at the end of this turn, or of what is being read. */
   schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    process.nextTick(this.#flush);
+    if (!this.#isReading) process.nextTick(this.#flush);
   }
 
   #cutOff(): void {
@@ -361,7 +361,7 @@ export class ServerLink implements ChannelUser, ServerSink {
     this.heardAt = this.#owner.options.clock.now();
     this.#alarm.set(this.heardAt + this.#owner.options.idlePingMs);
     this.#channel.resume();
-    this.#read(() => this.#wire.release());
+    this.#read(undefined);
   }
 
   #onAlarm(): void {

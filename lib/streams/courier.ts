@@ -51,6 +51,7 @@ export class Courier {
 
   /** Pushes parts until they fill a write; true when there was something to push. */
   pump(): boolean {
+    if (this.#turns.size === 0) return false;
     let isPushed = false;
     for (const stream of this.#turns) {
       if (this.#target.roomBytes < leastRoomBytes) break;
