@@ -7,6 +7,7 @@ import {
   type ItemIterable,
   type ItemSource,
   isItemIterable,
+  isOneShot,
 } from '../streams/item-source.ts';
 import { type SenderLimits, StreamSender } from '../streams/stream-sender.ts';
 import { show } from '../util/check.ts';
@@ -34,6 +35,8 @@ export class SentItems {
   readonly #listener: SentListener;
   #sender: StreamSender;
   #pump: ItemPump;
+  /** What the function that is the source made last. */
+  #made: unknown;
 
   constructor(
     verb: VerbUse,
@@ -103,21 +106,30 @@ export class SentItems {
 
   #newPump(): ItemPump {
     const source = this.#source;
-    const open = typeof source === 'function' ? () => madeItems(source(), this.#verb) : source;
+    const open = typeof source === 'function' ? () => this.#make(source) : source;
     const { onPushed, onEnded, onFailed, nextTurn } = this.#listener;
     const listener = { onPushed, onEnd: onEnded, onError: onFailed, nextTurn };
     return new ItemPump(open, this.#sender, listener, sentCheck(this.#verb));
   }
-}
 
-/**
- * What a factory has made.
- *
- * @throws HoldfastError `ERR_HOLDFAST_INPUT` when that is nothing that can be iterated
- */
-function madeItems(made: unknown, { name }: VerbUse): ItemIterable<unknown> {
-  if (isItemIterable(made)) return made;
-  throw inputError(name, `items must be something that can be iterated, got ${show(made)}`);
+  /**
+   * Has the items made, the first time or once more.
+   *
+   * @throws HoldfastError `ERR_HOLDFAST_INPUT` when that is nothing that can be iterated, or not again
+   */
+  #make(source: () => unknown): ItemIterable<unknown> {
+    const { name } = this.#verb;
+    const made = source();
+    if (!isItemIterable(made)) {
+      throw inputError(name, `items must be something that can be iterated, got ${show(made)}`);
+    }
+    // It would be taken for an empty one, or for one that begins in the midst.
+    if (made === this.#made && isOneShot(made)) {
+      throw inputError(name, 'its items are wanted again, and what makes them gave the same again');
+    }
+    this.#made = made;
+    return made;
+  }
 }
 
 /** Holds each item to the verb's schema before it is sent, if there is one. */

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../errors.ts';
 import type { Layer } from '../layers/layer.ts';
 import type { Protocol, StreamCodec } from '../protocols/protocol.ts';
-import { discard, type ItemSource, isItemIterable } from '../streams/item-source.ts';
+import { discard, type ItemSource, isItemIterable, isUsedUp } from '../streams/item-source.ts';
 import { show } from '../util/check.ts';
 import { givesItems, type PublishedKind, takesItems } from '../verbs/kinds.ts';
 import { registryError } from '../verbs/registry-error.ts';
@@ -121,6 +121,7 @@ function objectionTo({ name, kinds }: VerbUse, source: unknown): HoldfastError |
   if (takesItems(kind) !== (source !== undefined)) {
     return wrong(name, takesItems(kind) ? 'it needs items to send' : 'it takes no items');
   }
+  if (isUsedUp(source)) return wrong(name, 'its items have been taken already by somebody else');
   if (source === undefined || typeof source === 'function' || isItemIterable(source)) {
     return undefined;
   }

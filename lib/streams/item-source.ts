@@ -19,6 +19,16 @@ export function isItemIterable(value: unknown): value is ItemIterable<unknown> {
   return typeof slow === 'function' || typeof fast === 'function' || isWebStream(value);
 }
 
+/** True for what can be gone through once: an iterator, a generator, a Node or a Web stream. */
+export function isOneShot(items: ItemIterable<unknown>): boolean {
+  return 'next' in items || 'destroy' in items || isWebStream(items);
+}
+
+/** True for a Node stream of which somebody has taken everything: it would pass for an empty one. */
+export function isUsedUp(items: unknown): boolean {
+  return (items as { readableEnded?: unknown } | undefined)?.readableEnded === true;
+}
+
 /** Items, one at a time. */
 export interface OpenItems {
   next(): IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>>;
@@ -31,6 +41,7 @@ export type ItemCheck = (item: unknown) => Promise<unknown>;
 
 /** Begins to iterate. */
 export function openItems(iterable: ItemIterable<unknown>, check?: ItemCheck): OpenItems {
+  if (isUsedUp(iterable)) throw new TypeError('The items of this stream have been taken already');
   const items = unchecked(iterable);
   if (check === undefined) return items;
   return {
