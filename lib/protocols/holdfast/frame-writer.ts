@@ -113,7 +113,8 @@ export class FrameWriter implements Packed {
   }
 
   #place(buffer: Buffer, start: number, end: number): void {
-    this.buffer = buffer;
+    // Young memory in an old object is entered in a list each time that it is written there.
+    if (this.buffer !== buffer) this.buffer = buffer;
     this.start = start;
     this.end = end;
   }
