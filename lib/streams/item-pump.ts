@@ -110,6 +110,8 @@ export class ItemPump {
   async stop(reason: unknown): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
+    // What the application does then, to other calls too, must not come in the midst of what ends this.
+    await Promise.resolve();
     const source = this.#source;
     if (this.#items !== undefined) await this.#items.close(reason);
     else if (typeof source !== 'function') await discard(source, reason);
