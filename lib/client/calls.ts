@@ -336,6 +336,8 @@ export class Calls implements AttemptsOwner {
     this.#bounds.end(call);
     call.clearRetry();
     this.#table.delete(call);
+    // Before anything else is told that it ends, which may make another call.
+    const isLast = this.#table.size === 0;
     this.#pendingBytes -= call.byteLength;
     if (call.isQueued) this.#queue.drop(call);
     call.stream?.onSettled();
@@ -344,8 +346,8 @@ export class Calls implements AttemptsOwner {
       if (extras.question !== undefined) this.#inquiry.drop(extras.question);
       if (extras.onAbort !== undefined) extras.signal?.removeEventListener('abort', extras.onAbort);
     }
+    if (isLast) this.#wheel.release();
     if (this.#table.size > 0) return;
-    this.#wheel.release();
     this.#pacing.rest();
     this.#owner.onAllSettled();
   }
