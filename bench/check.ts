@@ -14,16 +14,17 @@
  *     --record          write the ratios of several runs instead
  *     --runs N          so many with --record (default 5)
  *     --recorded FILE   compare with, or write, this file
+ *     --if-like         judge nothing, and say so, on a machine that is not like the recorded one
  *     --contender FILE  judge this module, which exports `contender`, instead of holdfast
  */
 import { loadavg } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { guard, type Judged, type Measure } from './check/guard.ts';
-import { readRecorded, writeRecorded } from './check/record.ts';
+import { areAlike, readRecorded, writeRecorded } from './check/record.ts';
 import { floorName, sumUp } from './harness/figures.ts';
 import { choose, count } from './harness/options.ts';
-import { describeMachine, layOut, ratio } from './harness/report.ts';
+import { describeMachine, layOut, machineLine, ratio } from './harness/report.ts';
 import { type Entry, runRounds } from './harness/rounds.ts';
 import { allWorkloads } from './harness/workloads.ts';
 
@@ -38,6 +39,7 @@ const { values: options } = parseArgs({
     record: { type: 'boolean', default: false },
     runs: { type: 'string', default: '5' },
     recorded: { type: 'string' },
+    'if-like': { type: 'boolean', default: false },
     contender: { type: 'string' },
   },
 });
@@ -74,7 +76,8 @@ const measure: Measure = async (wanted) => {
   });
 };
 
-const { cores } = describeMachine();
+const machine = describeMachine();
+const { cores } = machine;
 const [load = 0] = loadavg();
 if (load > cores / 2) {
   console.log(
@@ -98,7 +101,11 @@ async function record(runs: number): Promise<void> {
 }
 
 async function check(times: number): Promise<void> {
-  const { shares } = await readRecorded(file);
+  const { shares, machine: recorded } = await readRecorded(file);
+  if (options['if-like'] && !areAlike(machine, recorded)) {
+    console.log(`Not judged: recorded on another machine, ${machineLine(recorded)}`);
+    return;
+  }
   const known = Object.fromEntries(Object.entries(shares).filter(([name]) => names.includes(name)));
   const unknown = names.filter((name) => shares[name] === undefined);
   if (unknown.length === names.length) throw new Error('None of these workloads is recorded');

@@ -30,3 +30,10 @@ export async function readRecorded(file: URL): Promise<Recorded> {
   }
   return JSON.parse(text) as Recorded;
 }
+
+/** Whether ratios of one machine may be expected of the other: the same processor, and Node's line. */
+export function areAlike(one: Machine, other: Machine): boolean {
+  const line = ({ node }: Machine): string | undefined => node.split('.')[0];
+  const { cpu, cores, bound } = other;
+  return one.cpu === cpu && one.cores === cores && one.bound === bound && line(one) === line(other);
+}

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { guard, leastOf } from '../../bench/check/guard.ts';
+import { areAlike } from '../../bench/check/record.ts';
+import { describeMachine } from '../../bench/harness/report.ts';
 import { type Compiled, compile } from '../support/compiled.ts';
 
 describe('The guard of the speed', () => {
@@ -32,6 +34,14 @@ describe('The guard of the speed', () => {
       ['steady', [0.9], false],
       ['slower', [0.5, 0.4, 0.6], true],
     ]);
+  });
+
+  it('takes machines for alike that have the same processor and line of Node', () => {
+    const one = { cpu: 'Z80', cores: 1, system: 'CP/M 2.2', node: 'v20.19.0', bound: 'unbound' };
+    expect(areAlike(one, { ...one, node: 'v20.20.2', system: 'CP/M 3' })).to.equal(true);
+    for (const other of [{ cpu: 'Z800' }, { cores: 2 }, { node: 'v22.19.0' }, { bound: 'bound' }]) {
+      expect(areAlike(one, { ...one, ...other })).to.equal(false);
+    }
   });
 
   describe('as a program', function () {
@@ -76,8 +86,8 @@ describe('The guard of the speed', () => {
       });
     }
 
-    const record = (shares: Record<string, number[]>): void =>
-      writeFileSync(join(folder, 'recorded.json'), JSON.stringify({ shares }));
+    const record = (shares: Record<string, number[]>, machine = describeMachine()): void =>
+      writeFileSync(join(folder, 'recorded.json'), JSON.stringify({ machine, shares }));
 
     it('says what to do where nothing is recorded', async () => {
       const { code, output } = await check(module('contenders/floor.js'));
@@ -101,6 +111,17 @@ describe('The guard of the speed', () => {
       const { code, output } = await check(module('../test/support/slow-floor.js'), strict);
       expect(output).to.match(/outstanding-64.*slower\n/);
       expect(code).to.equal(1);
+    });
+
+    it('judges nothing on a machine unlike the recorded one, where that is asked for', async () => {
+      const slow = module('../test/support/slow-floor.js');
+      const strict = ['--tolerance', '0', '--tries', '1', '--if-like'];
+      record({ 'outstanding-64': [1] }, { ...describeMachine(), cpu: 'Z80' });
+      const elsewhere = await check(slow, strict);
+      expect(elsewhere.output).to.match(/^Not judged: recorded on another machine, Z80/m);
+      expect(elsewhere.code).to.equal(0);
+      record({ 'outstanding-64': [1] });
+      expect((await check(slow, strict)).code).to.equal(1);
     });
 
     it('fails where there is nothing to compare with', async () => {
