@@ -7,7 +7,7 @@
  *
  *     node .bench/streams/run.js [options]
  *
- *     --rounds N     rounds that count (default 12)
+ *     --rounds N     rounds that count (default 24)
  *     --items N      items of a transfer (default 8000: 524 MB)
  *     --calls N      small calls (default 500)
  *     --json FILE    also write the figures to FILE
@@ -31,7 +31,7 @@ import {
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '12' },
+    rounds: { type: 'string', default: '24' },
     items: { type: 'string', default: '8000' },
     calls: { type: 'string', default: '500' },
     json: { type: 'string' },
