@@ -3,7 +3,7 @@ import type { CallWriter } from '../protocols/protocol.ts';
 import type { Call } from './call.ts';
 import type { CallStream } from './call-stream.ts';
 import type { ClientLink } from './client-link.ts';
-import { itemTooLarge, noStreams, noSuchVerb, tooLarge } from './failures.ts';
+import { itemTooLarge, memoryGone, noStreams, noSuchVerb, tooLarge } from './failures.ts';
 
 /** Why the server at the end of a link cannot take a call. */
 export interface Obstacle {
@@ -13,9 +13,11 @@ export interface Obstacle {
 
 /** What is in the way of a call, if something is. */
 export function obstacleTo(
-  { verb, byteLength, stream }: Call,
+  { verb, byteLength, body, stream }: Call,
   link: ClientLink,
 ): Obstacle | undefined {
+  // What comes behind it would be taken for it.
+  if (body?.byteLength === 0) return { code: 'ERR_HOLDFAST_ENCODE', why: memoryGone };
   if (verb.index < 0) return { code: 'ERR_HOLDFAST_UNKNOWN_VERB', why: noSuchVerb(verb, link) };
   const { maxFrameBytes } = link;
   if (byteLength > maxFrameBytes) {

@@ -151,6 +151,9 @@ export function itemTooLarge({ maxFrameBytes }: ClientLink): string {
 /** A server cannot take a call, for it has streams. */
 export const noStreams = 'the server does not take streams';
 
+/** A call cannot be sent, for its input is not there any more. */
+export const memoryGone = 'its input is gone: the memory was given away (transferred)';
+
 /** The error of a call, or of anything else, that comes too late: the client is closed. */
 export function closedError(verb?: string): HoldfastError {
   const message =

@@ -123,12 +123,18 @@ export class FrameWriter implements Packed {
     const headerEnd = start + headerBytes;
     if (bytes.byteLength > copyLimitBytes) {
       this.#place(this.#slab, start, headerEnd);
-      this.body = bytes;
+      this.body = canChange(bytes.buffer) ? Buffer.from(bytes) : bytes;
     } else {
       this.#slab.set(bytes, headerEnd);
       this.#place(this.#slab, start, headerEnd + bytes.byteLength);
     }
   }
+}
+
+/** Memory whose length can change: then the rest of the message would not be where it was said to be. */
+function canChange(memory: ArrayBufferLike): boolean {
+  const { resizable, growable } = memory as { resizable?: boolean; growable?: boolean };
+  return resizable === true || growable === true;
 }
 
 function tooLarge(frameBytes: number, maxFrameBytes: number): HoldfastError {
