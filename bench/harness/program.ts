@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
  * Without the last it is chance what long messages cost. V8 counts the memory of buffers that the next
  * scavenge will free against the bounds of the old generation, which are narrow after a collection of a
  * small heap: a process that happens to collect once goes on to mark all that it has every 30 ms, and
- * carries a fifth of what it did, whatever library it runs.
+ * carries a fifth of what it did, as the floor and holdfast were seen to.
  */
 const nodeFlags = [
   '--no-flush-bytecode',

@@ -39,11 +39,11 @@ export class Call implements EncodedCall {
   /** Attempts so far. */
   attempts = 0;
   sentAt = 0;
-  /** The link of the current attempt, and where in that link's output the attempt begins. */
+  /** The link of the current attempt, and where in its output the server has enough to run it. */
   link: ClientLink | undefined;
   /** What held of the verb when the current attempt was sent. */
   row: VerbRow;
-  sentFrom = 0;
+  sentTo = 0;
   /** Which of the calls on that link it is, from 1; 0 when it was sent on an earlier one. */
   place = 0;
   /** Its place among those that wait to be sent; the queue's. */

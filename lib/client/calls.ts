@@ -17,7 +17,6 @@ import { obstacleTo, takeInputOf } from './carriage.ts';
 import type { ClientLink } from './client-link.ts';
 import { Doubts } from './doubts.ts';
 import type { ReplayEvent } from './events.ts';
-import { giveExtras, givesExtras } from './extras.ts';
 import {
   atVerb,
   type CallErrorDetails,
@@ -28,6 +27,7 @@ import {
   lateness,
   limitError,
 } from './failures.ts';
+import { giveExtras, givesExtras } from './give-extras.ts';
 import { Inquiry } from './inquiry.ts';
 import { Judge } from './judge.ts';
 import { countSettled, notMade } from './observing.ts';

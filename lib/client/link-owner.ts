@@ -22,8 +22,8 @@ export interface LinkedCall extends EncodedCall {
   readonly number: number;
   /** When its present attempt was sent. */
   sentAt: number;
-  /** Where in the link's output that begins. */
-  sentFrom: number;
+  /** Where in the link's output the server has enough of it to run it. */
+  sentTo: number;
   readonly byteLength: number;
   /** Which of the calls on the link it is, from 1; 0 when it was sent on an earlier one. */
   place: number;

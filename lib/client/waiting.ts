@@ -1,11 +1,11 @@
-/** That something waits in a list, and between which others. */
-export class Waiting<Of> {
+/** That a call waits in a list, and between which others. */
+export class Waiting<Call> {
   /** Undefined where it waits in no list. */
-  readonly call: Of | undefined;
-  next: Waiting<Of> | undefined;
-  previous: Waiting<Of> | undefined;
+  readonly call: Call | undefined;
+  next: Waiting<Call> | undefined;
+  previous: Waiting<Call> | undefined;
 
-  constructor(call?: Of) {
+  constructor(call?: Call) {
     this.call = call;
   }
 }

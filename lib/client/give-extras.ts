@@ -16,8 +16,8 @@ export function givesExtras(
 }
 
 /**
- * Gives a call what only some have: a signal, bounds of an attempt, something to look at their replies or to
- * ask the application.
+ * Gives a call what only some have: a signal, bounds of an attempt, something to look at their replies
+ * or to ask the application.
  *
  * @param owner told when the call's signal aborts
  */
